@@ -1,0 +1,31 @@
+/*
+ * mailbox -- addresses inside From, Sender, Reply-To (RFC 5322 3.4).
+ *
+ *     mailbox = [ phrase ] "<" addr-spec ">"  /  addr-spec
+ *
+ * Reads the first mailbox of a list, comments and quoted strings understood,
+ * in linear time whatever is nested how deep.  Writes one back so that nothing
+ * in the name can become another address or another field.
+ */
+#ifndef PROTO_MAILBOX_H
+#define PROTO_MAILBOX_H
+
+#include "proto/buf.h"
+
+struct mailbox {
+	struct buf name;    /* display name, unquoted, encoded words as they are */
+	struct buf address; /* addr-spec without comments or spaces */
+	unsigned count;     /* mailboxes in the list; 0: none could be read */
+};
+
+void mailbox_init(struct mailbox *mailbox);
+void mailbox_free(struct mailbox *mailbox);
+/* value: an unfolded or folded field value.  False when no address could be
+ * read; the name may still hold what looked like one. */
+bool mailbox_parse(struct mailbox *mailbox, struct text value);
+
+/* "Name <address>", quoted where it must be (a name with '@' always is), RFC
+ * 2047 encoded where it is not ASCII; control characters are left out. */
+void mailbox_print(struct buf *out, struct text name, struct text address);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * rfc5322 -- a message's header section, read as it streams by.
+ *
+ * Push bytes, pull items: whole fields as they stand (folded lines and CRLFs
+ * kept), the end of the header section, then the body as it comes.  One field
+ * is held at a time.  Line ends are CRLF (smtp_data.h has seen to that).
+ *
+ * A first line that can be no field ends the section before it began: the
+ * message has no header, and separated is false at the end of the section.
+ *
+ * RFC 5322 2.2, 3.6.  rfc5322_unfold and friends read a single field.
+ */
+#ifndef PROTO_RFC5322_H
+#define PROTO_RFC5322_H
+
+#include "proto/buf.h"
+
+enum rfc5322_item {
+	RFC5322_NONE,     /* push more */
+	RFC5322_FIELD,    /* one field, complete */
+	RFC5322_END,      /* the section is over; see separated */
+	RFC5322_BODY,     /* a piece of the body */
+	RFC5322_TOO_BIG,  /* the section passed its limit; nothing follows */
+};
+
+struct rfc5322_field {
+	struct text raw;   /* as it stands, final CRLF included */
+	struct text name;  /* "Subject" */
+	struct text value; /* raw behind the colon, final CRLF excluded */
+};
+
+struct rfc5322 {
+	enum { RFC5322_IN_HEADER, RFC5322_SEPARATOR, RFC5322_IN_BODY,
+	       RFC5322_FAILED } state;
+	bool separated;    /* at END: an empty line closed the section */
+	struct buf held;   /* the field being gathered */
+	struct text input; /* what rfc5322_push() was given */
+	size_t seen;       /* octets of the section so far */
+	size_t limit;
+	bool finished;     /* rfc5322_finish() was called */
+	bool drop_held;    /* the field handed out last is to be dropped */
+	size_t line_start; /* where the last line begins in held */
+};
+
+/* limit: octets of the whole section; beyond it comes TOO_BIG. */
+void rfc5322_init(struct rfc5322 *reader, size_t limit);
+void rfc5322_free(struct rfc5322 *reader);
+/* data stays in place until next() has returned NONE. */
+void rfc5322_push(struct rfc5322 *reader, struct text data);
+void rfc5322_finish(struct rfc5322 *reader); /* no more bytes will come */
+/* Views in *field_r and *body_r are valid until the next call. */
+enum rfc5322_item rfc5322_next(struct rfc5322 *reader,
+                               struct rfc5322_field *field_r,
+                               struct text *body_r);
+
+bool rfc5322_field_is(const struct rfc5322_field *field, const char *name);
+/* The value on one line: folds become one space, ends are trimmed. */
+void rfc5322_unfold(struct buf *out, struct text value);
+
+/* "Sat, 21 Nov 2026 02:20:55 +0000": time and offset are arguments. */
+void rfc5322_date(char out[40], int64_t unix_seconds, int offset_minutes);
+
+#endif

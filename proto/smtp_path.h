@@ -1,0 +1,60 @@
+/*
+ * smtp_path -- the reverse-path of MAIL and the forward-path of RCPT.
+ *
+ * Parsing is kind where no second reading of the bytes can arise: a space
+ * after the colon, missing angle brackets, spaces inside them, a source route
+ * (dropped, RFC 5321 appendix C), a dot behind the domain.  What was forgiven
+ * is reported in repairs, so that the log can say it once a message.  A
+ * quoted local part stays one unit; '%' and '!' mean nothing.
+ *
+ *     RFC 5321 4.1.2:  Path = "<" [ A-d-l ":" ] Mailbox ">"
+ */
+#ifndef PROTO_SMTP_PATH_H
+#define PROTO_SMTP_PATH_H
+
+#include "proto/text.h"
+
+#define SMTP_PATH_REPAIR_MAP(X)                                   \
+	X(SPACE, "space around the address")                      \
+	X(BRACKETS, "address without angle brackets")             \
+	X(ROUTE, "source route dropped")                          \
+	X(DOT, "dot after the domain dropped")
+
+enum smtp_path_repair {
+#define X(name, text) SMTP_PATH_REPAIR_BIT_##name,
+	SMTP_PATH_REPAIR_MAP(X)
+#undef X
+	SMTP_PATH_REPAIRS
+};
+#define SMTP_PATH_REPAIR(name) (1u << SMTP_PATH_REPAIR_BIT_##name)
+const char *smtp_path_repair_text(enum smtp_path_repair repair);
+
+/* Limits of RFC 5321 4.5.3.1. */
+enum { SMTP_LOCAL_MAX = 64, SMTP_DOMAIN_MAX = 255, SMTP_PATH_MAX = 256 };
+
+/* The address as written inside the brackets; empty: the null path "<>".
+ * Without a domain ("postmaster", "root") at equals address.len. */
+struct smtp_path {
+	struct text address;
+	size_t at;        /* where '@' stands */
+	unsigned repairs; /* SMTP_PATH_REPAIR() bits */
+};
+
+/* Read a path from what follows "FROM:" or "TO:".  rest_r is what follows it:
+ * the ESMTP parameters.  Views point into arg.  Returns false with a sentence
+ * in *error_r when it is not a path. */
+bool smtp_path_parse(struct text arg, struct smtp_path *path_r,
+                     struct text *rest_r, const char **error_r);
+
+/* The same for a bare address from configuration or a header: no brackets,
+ * nothing forgiven, a domain required. */
+bool smtp_address_parse(struct text address, struct smtp_path *path_r);
+
+struct text smtp_path_local(const struct smtp_path *path);
+struct text smtp_path_domain(const struct smtp_path *path); /* may be empty */
+bool smtp_path_is_null(const struct smtp_path *path);
+bool smtp_path_is_postmaster(const struct smtp_path *path); /* no domain */
+/* Local parts to the letter, domains ignoring case. */
+bool smtp_path_equal(const struct smtp_path *a, const struct smtp_path *b);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * envelope -- a message without its body: who sends what to whom, what was
+ * learnt of it at acceptance, and what became of each recipient.
+ *
+ * One is made by the session at MAIL, filled until the end of data, committed
+ * by the store, and owned by the queue from then on.  Times are wall clock,
+ * milliseconds since 1970.  Strings belong to the envelope; none holds a
+ * control character.
+ */
+#ifndef RELAY_QUEUE_ENVELOPE_H
+#define RELAY_QUEUE_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "proto/text.h"
+
+#define RECIPIENT_STATE_MAP(X)                                  \
+	X(QUEUED,    "queued")    /* to be tried, or again */   \
+	X(DELIVERED, "delivered") /* the provider said 250 */   \
+	X(FAILED,    "failed")    /* refused for good, or expired */
+
+enum recipient_state {
+#define X(name, text) RECIPIENT_##name,
+	RECIPIENT_STATE_MAP(X)
+#undef X
+};
+const char *recipient_state_name(enum recipient_state state);
+
+struct recipient {
+	char *address;
+	enum recipient_state state;
+	char *reply;      /* the provider's last words, or ours; NULL: none */
+};
+
+#define MESSAGE_STATE_MAP(X)                                             \
+	X(QUEUED,    "queued")    /* at least one recipient is queued */ \
+	X(DELIVERED, "delivered") /* every recipient is */               \
+	X(FAILED,    "failed")    /* finished, at least one failed */    \
+	X(HELD,      "held")      /* by the operator */
+
+enum message_state {
+#define X(name, text) MESSAGE_##name,
+	MESSAGE_STATE_MAP(X)
+#undef X
+};
+const char *message_state_name(enum message_state state);
+
+/* Milliseconds and chance in 64 bits: ids sort by age and are never reused,
+ * not even after the clock went back. */
+typedef uint64_t message_id;
+enum { MESSAGE_ID_TEXT = 14 }; /* 13 characters of base32 and NUL */
+
+message_id message_id_new(int64_t now_ms, uint32_t random);
+int64_t message_id_time_ms(message_id id);
+const char *message_id_print(message_id id, char out[MESSAGE_ID_TEXT]);
+bool message_id_parse(struct text text, message_id *id_r);
+
+struct envelope {
+	message_id id;
+	enum message_state state;
+	char *client;        /* address of the device */
+	char *listener;      /* its section's name */
+	char *helo;
+	char *reverse_path;  /* as given; "" for the null path */
+	char *header_from;   /* address in From, or NULL */
+	char *subject;       /* unfolded, at most 200 octets, or NULL */
+	char *header_id;     /* Message-ID, the device's or ours */
+	char *account;       /* that is to send it */
+	int64_t received_ms, expires_ms;
+	int64_t next_attempt_ms; /* not before; 0: now */
+	int64_t finished_ms;     /* 0 while queued */
+	unsigned attempts;
+	char *reason;        /* of the last failure, a catalogue id, or NULL */
+	uint64_t size;       /* octets of the stored message */
+	uint32_t header_size; /* of its header section, the empty line too */
+	uint32_t checksum;   /* CRC-32 of the stored message */
+	bool has_8bit;
+	bool body_in_file;   /* else in the database */
+	struct recipient *recipients;
+	size_t n_recipients;
+};
+
+struct envelope *envelope_new(void);
+void envelope_free(struct envelope **envelope);
+/* The new recipient, QUEUED. */
+struct recipient *envelope_add_recipient(struct envelope *envelope,
+                                         struct text address);
+size_t envelope_count(const struct envelope *envelope,
+                      enum recipient_state state);
+/* "a@x,b@y" of those in this state, at most max octets and then "and 7 more". */
+char *envelope_recipient_list(const struct envelope *envelope,
+                              enum recipient_state state, size_t max);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * store -- the SQLite database of the spool, on a thread of its own.
+ *
+ * WAL, synchronous=FULL.  The loop posts jobs; the storage thread takes all
+ * that have arrived, runs them in one transaction and commits once; results
+ * come back on the loop.  While one commit is syncing the next group gathers by
+ * itself: no timer, no tuning; at low load a message waits for one sync.
+ * Outcomes are posted like arrivals and ride along with them.
+ *
+ * Order for a group that holds bodies in files: each file is synced before its
+ * job is posted (body.h), bodies/ is synced once, then the commit is.
+ *
+ * A group that fails is rolled back whole and each of its jobs is told; the
+ * store is then unhealthy (store_is_healthy()): no new mail, no deliveries,
+ * since their outcome could not be kept, until a probe write succeeds, which
+ * the store tries by itself every few seconds.
+ *
+ * Schema: PRAGMA user_version; older ones are migrated forward step by step, a
+ * newer one is refused.  ids are message_id as INTEGER PRIMARY KEY.
+ */
+#ifndef RELAY_QUEUE_STORE_H
+#define RELAY_QUEUE_STORE_H
+
+#include "relay/queue/body.h"
+#include "relay/queue/envelope.h"
+#include "relay/queue/spool.h"
+
+struct store;
+
+/* error NULL: durable.  Else a sentence, and full says that the disk is. */
+typedef void (*store_done_cb)(void *ctx, const char *error, bool full);
+
+struct store_counters {
+	uint64_t commits;         /* transactions committed */
+	uint64_t jobs;            /* that went into them */
+};
+
+/* What recovery found, for the log. */
+struct store_recovery {
+	uint64_t queued;          /* messages still to be delivered */
+	uint64_t octets;          /* of bodies kept, queued and failed ones */
+	uint64_t orphans_removed; /* body files without a row */
+	uint64_t lost_bodies;     /* rows whose body is missing or of another
+	                             length: now failed, reason body-damaged */
+};
+
+/* Opens or makes the database, migrates it, recovers.  on_health is called on
+ * the loop when the store turns unhealthy (with the reason) or well again
+ * (NULL).  Returns NULL with a sentence in *error_r. */
+struct store *store_open(struct spool *spool, struct loop *loop,
+                         void (*on_health)(void *ctx, const char *error),
+                         void *ctx, struct store_recovery *recovery_r,
+                         const char **error_r);
+/* Finishes the open group first; no callback follows. */
+void store_close(struct store **store);
+bool store_is_healthy(const struct store *store);
+void store_counters(const struct store *store, struct store_counters *out);
+
+/* A new message.  Envelope and body stay in place until done. */
+void store_accept(struct store *store, const struct envelope *envelope,
+                  const struct body *body, store_done_cb done, void *ctx);
+
+/* What one attempt brought.  The store takes it. */
+struct outcome_recipient {
+	size_t index;
+	enum recipient_state state;
+	char *reply;
+};
+struct outcome {
+	message_id id;
+	enum message_state state;
+	int64_t next_attempt_ms, finished_ms;
+	unsigned attempts;
+	char *reason;
+	bool drop_body;           /* it will not be sent again */
+	struct outcome_recipient *recipients;
+	size_t n_recipients;
+	/* the attempt itself, for the history; started_ms 0: none was made */
+	int64_t started_ms, ended_ms;
+	char *account, *host;     /* host: name and address */
+	char *stage, *reply;
+};
+struct outcome *outcome_new(message_id id);
+void outcome_add(struct outcome *outcome, size_t index,
+                 enum recipient_state state, const char *reply);
+void store_outcome(struct store *store, struct outcome **outcome,
+                   store_done_cb done, void *ctx);
+
+/* The queued messages that are due first, at most limit of them, in the order
+ * of next_attempt_ms, id.  The callback owns the envelopes. */
+typedef void (*store_load_cb)(void *ctx, struct envelope **envelopes, size_t n,
+                              const char *error);
+void store_load_due(struct store *store, size_t limit, store_load_cb done,
+                    void *ctx);
+
+/* The body of a message that is kept in the database: a C allocation for the
+ * callback to own, or NULL with the reason. */
+typedef void (*store_body_cb)(void *ctx, char *bytes, size_t len,
+                              const char *error);
+void store_load_body(struct store *store, message_id id, store_body_cb done,
+                     void *ctx);
+
+/* Forget finished messages received before history_ms, and the bodies of
+ * failed ones that finished before failed_ms; a bounded number at a time. */
+void store_purge(struct store *store, int64_t history_ms, int64_t failed_ms);
+
+/* ---- for commands, without a server: read only, in the caller's thread ---- */
+
+struct store_reader;
+struct store_reader *store_reader_open(const char *spool_folder,
+                                       const char **error_r);
+void store_reader_close(struct store_reader **reader);
+/* Calls each for every queued (or held) message, oldest first, until it
+ * returns false.  Returns false with a sentence when the database failed. */
+bool store_reader_queue(struct store_reader *reader,
+                        bool (*each)(void *ctx, const struct envelope *e),
+                        void *ctx, const char **error_r);
+
+#endif
