@@ -15,10 +15,12 @@
 struct loop;
 
 struct loop *loop_new(void);
-/* Runs until loop_stop(), or until nothing is left to wait for. */
+/* Runs until loop_stop(), or until nothing is left to wait for; signal
+ * watches and turn-end hooks alone are nothing to wait for, notifiers are. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
-/* Everything on it must have been closed; runs the last close callbacks. */
+/* Everything on it must have been closed; runs the last close callbacks, and
+ * waits for background work and for what closed streams have still to send. */
 void loop_free(struct loop **loop);
 
 /* Monotonic milliseconds, cached per turn: for deadlines, never for dates. */
