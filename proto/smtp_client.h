@@ -66,7 +66,10 @@ enum smtp_stage {
 	X(NO_STARTTLS, "the server does not offer STARTTLS")                \
 	X(INJECTION,  "bytes in the clear followed the reply to STARTTLS")  \
 	X(NO_AUTH,    "the server offers no login")                         \
-	X(NO_MECHANISM, "the server offers no login mechanism we may use")
+	X(NO_MECHANISM, "the server offers no login mechanism we may use")  \
+	X(ADDRESS,    "an address may not stand in an SMTP command")        \
+	X(TOO_BIG,    "the message is larger than the server takes")        \
+	X(NO_8BITMIME, "the server does not take 8-bit mail")
 
 enum smtp_problem {
 #define X(name, text) SMTP_PROBLEM_##name,
@@ -84,8 +87,10 @@ struct smtp_client_settings {
 	struct smtp_trace trace;
 };
 
-/* Addresses are as they go between the brackets: checked by whoever made
- * them; one that holds a control character ends the process. */
+/* Addresses are as they go between the brackets.  One with a control
+ * character, a space or a bracket never leaves: the transaction is DONE at
+ * MAIL with problem ADDRESS.  So is one that the server's SIZE or its want of
+ * 8BITMIME rules out; the reply is then ours. */
 struct smtp_transaction {
 	const char *reverse_path;        /* "" for the null path */
 	const char *const *recipients;
@@ -101,7 +106,8 @@ enum smtp_client_event_type {
 	SMTP_CLIENT_EV_READY,      /* logged in: begin() a transaction */
 	SMTP_CLIENT_EV_RECIPIENT,  /* RCPT answered: recipient, reply */
 	SMTP_CLIENT_EV_BODY,       /* 354: hand over the mail data with body() */
-	SMTP_CLIENT_EV_DONE,       /* the transaction ended at stage with reply */
+	SMTP_CLIENT_EV_DONE,       /* the transaction ended at stage with reply;
+	                              at RCPT: all were refused, no reply */
 	SMTP_CLIENT_EV_FAILED,     /* the session is of no more use: stage,
 	                              problem, reply; open transactions with it */
 	SMTP_CLIENT_EV_CLOSED,     /* QUIT answered */
