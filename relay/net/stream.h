@@ -46,14 +46,21 @@ struct stream_callbacks {
 	void (*on_data)(void *owner, const void *data, size_t len);
 	void (*on_drain)(void *owner);              /* room to write again */
 	/* The last callback, but the stream is still the owner's to close.
-	 * why: OpenSSL's, libuv's or the resolver's words. */
+	 * After EOF what is written is still sent, otherwise it is dropped.
+	 * why: OpenSSL's, libuv's or the resolver's words, valid during the
+	 * call. */
 	void (*on_end)(void *owner, enum stream_end end, const char *why);
 };
 
 /* Listen on an address.  on_connection receives every new stream, with reading
- * off; it takes it over with stream_adopt() or gives it to stream_close().
+ * off; it takes it over with stream_adopt(), which turns reading on, or gives
+ * it to stream_close().
  * With v6_only an IPv6 wildcard leaves IPv4 to another listener.  NULL with
- * the system's words in *error_r. */
+ * the system's words in *error_r.
+ *
+ * When the process runs out of descriptors libuv accepts and closes new
+ * clients without a word to anybody: the caller's own limit must come first,
+ * with a reply that says why. */
 typedef void (*stream_connection_cb)(void *ctx, struct stream *stream);
 struct stream_listener *
 stream_listen(struct loop *loop, const struct address *address, bool v6_only,
@@ -68,16 +75,22 @@ void stream_adopt(struct stream *stream,
                   const struct stream_callbacks *callbacks, void *owner);
 
 /* Resolve and connect: every address is tried in turn, each for connect_ms,
- * the one that served last (*hint, may be NULL, updated) first. */
+ * the one that served last (*hint, may be NULL, updated before on_open) first.
+ * on_end(CONNECT) names each address and what became of it. */
 struct stream *stream_connect(struct loop *loop, const char *host,
                               uint16_t port, unsigned connect_ms,
                               struct address *hint,
                               const struct stream_callbacks *callbacks,
                               void *owner);
 void stream_close(struct stream **stream);
+/* The same with a TCP reset, nothing more sent: for peers that harm, and for
+ * practice in being left that way. */
+void stream_reset(struct stream **stream);
 
 /* Upgrade in place; on_secure or on_end(TLS) follows.  peer_name NULL: we are
- * the server.  Nothing read before may be left with the owner. */
+ * the server.  Nothing read before may be left with the owner.  The handshake
+ * reads even while the stream is paused; what is written before on_secure is
+ * dropped, since nobody could read it. */
 void stream_start_tls(struct stream *stream, struct tls_context *context,
                       const char *peer_name);
 
