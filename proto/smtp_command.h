@@ -23,7 +23,8 @@ enum smtp_verb {
 struct smtp_command {
 	enum smtp_verb verb;
 	struct text word;     /* the verb as written */
-	struct text argument; /* trimmed; without "FROM:" or "TO:" */
+	struct text argument; /* trimmed; without "FROM:" or "TO:", and then
+	                         with the space that stood behind the colon */
 	bool has_keyword;     /* MAIL and RCPT: that word was there */
 };
 
