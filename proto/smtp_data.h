@@ -29,6 +29,7 @@ enum smtp_data_state {
 	SMTP_DATA_CR,         /* after CR, nothing decided */
 	SMTP_DATA_START,      /* after CRLF, or at the very beginning */
 	SMTP_DATA_LF_START,   /* after a lone LF or CR: looks like a line start */
+	SMTP_DATA_LF_DOT,     /* the same and ".", which ends nothing */
 	SMTP_DATA_DOT,        /* after CRLF "." */
 	SMTP_DATA_DOT_CR,     /* after CRLF "." CR */
 	SMTP_DATA_END,        /* the end was read */
