@@ -5,8 +5,9 @@
  * kept), the end of the header section, then the body as it comes.  One field
  * is held at a time.  Line ends are CRLF (smtp_data.h has seen to that).
  *
- * A first line that can be no field ends the section before it began: the
- * message has no header, and separated is false at the end of the section.
+ * A line that can be no field ends the section and begins the body; separated
+ * is then false at the end of the section.  If it is the first line, the
+ * message has no header.
  *
  * RFC 5322 2.2, 3.6.  rfc5322_unfold and friends read a single field.
  */
@@ -20,7 +21,7 @@ enum rfc5322_item {
 	RFC5322_FIELD,    /* one field, complete */
 	RFC5322_END,      /* the section is over; see separated */
 	RFC5322_BODY,     /* a piece of the body */
-	RFC5322_TOO_BIG,  /* the section passed its limit; nothing follows */
+	RFC5322_TOO_BIG,  /* once: the section passed its limit; nothing follows */
 };
 
 struct rfc5322_field {
@@ -30,16 +31,21 @@ struct rfc5322_field {
 };
 
 struct rfc5322 {
-	enum { RFC5322_IN_HEADER, RFC5322_SEPARATOR, RFC5322_IN_BODY,
-	       RFC5322_FAILED } state;
+	enum { RFC5322_IN_HEADER, RFC5322_IN_BODY, RFC5322_FAILED } state;
+	enum {
+		RFC5322_LINE_BEGIN, /* no byte of the line was read */
+		RFC5322_LINE_NAME,  /* in what may be a field name */
+		RFC5322_LINE_BLANK, /* in the space between name and colon */
+		RFC5322_LINE_FIELD, /* behind the colon, or folded */
+		RFC5322_LINE_EMPTY, /* after CR at the beginning */
+	} line;
 	bool separated;    /* at END: an empty line closed the section */
-	struct buf held;   /* the field being gathered */
+	bool finished;     /* rfc5322_finish() was called */
+	bool drop_held;    /* what held has was handed out by the last next() */
+	struct buf held;   /* the field, or undecided line, being gathered */
 	struct text input; /* what rfc5322_push() was given */
 	size_t seen;       /* octets of the section so far */
 	size_t limit;
-	bool finished;     /* rfc5322_finish() was called */
-	bool drop_held;    /* the field handed out last is to be dropped */
-	size_t line_start; /* where the last line begins in held */
 };
 
 /* limit: octets of the whole section; beyond it comes TOO_BIG. */
