@@ -13,7 +13,8 @@
 #include "proto/buf.h"
 
 struct mailbox {
-	struct buf name;    /* display name, unquoted, encoded words as they are */
+	struct buf name;    /* display name, unquoted, encoded words as they are;
+	                       of "j@x (John)" the comment */
 	struct buf address; /* addr-spec without comments or spaces */
 	unsigned count;     /* mailboxes in the list; 0: none could be read */
 };
@@ -21,11 +22,14 @@ struct mailbox {
 void mailbox_init(struct mailbox *mailbox);
 void mailbox_free(struct mailbox *mailbox);
 /* value: an unfolded or folded field value.  False when no address could be
- * read; the name may still hold what looked like one. */
+ * read; the name may still hold what looked like one.  Semicolons separate
+ * like commas. */
 bool mailbox_parse(struct mailbox *mailbox, struct text value);
 
 /* "Name <address>", quoted where it must be (a name with '@' always is), RFC
- * 2047 encoded where it is not ASCII; control characters are left out. */
+ * 2047 encoded where it is not ASCII; control characters are left out.  One
+ * line, without its end, that fits a header line (RFC 5322 2.1.1): names are
+ * cut at 360 octets.  Without a name, the address alone. */
 void mailbox_print(struct buf *out, struct text name, struct text address);
 
 #endif
