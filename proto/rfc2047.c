@@ -13,7 +13,12 @@ void rfc2047_encode(struct buf *out, struct text text, const char *charset)
 
 	if (utf8_is_valid(text))
 		charset = "UTF-8";
-	room = (WORD_MAX_OCTETS - strlen("=??B??=") - strlen(charset)) / 4 * 3;
+	room = (WORD_MAX_OCTETS -
+		strlen("=?"
+		       "?B?"
+		       "?=") -
+		strlen(charset)) /
+	       4 * 3;
 	while (text.len > 0) {
 		struct text part = utf8_cut(text, room);
 
