@@ -52,8 +52,12 @@ typedef uint64_t message_id;
 enum { MESSAGE_ID_TEXT = 14 }; /* 13 characters of base32 and NUL */
 
 message_id message_id_new(int64_t now_ms, uint32_t random);
+/* An id that exists already: later ones will be above it.  The store says so
+ * of its newest when it opens. */
+void message_id_seen(message_id id);
 int64_t message_id_time_ms(message_id id);
 const char *message_id_print(message_id id, char out[MESSAGE_ID_TEXT]);
+/* In any case; O counts as 0, I and L as 1. */
 bool message_id_parse(struct text text, message_id *id_r);
 
 struct envelope {

@@ -35,21 +35,31 @@ enum spool_open_result spool_open(struct spool **spool_r,
                                   const struct spool_settings *settings,
                                   const char **error_r);
 void spool_close(struct spool **spool);
+/* One more owner, who gives it up with spool_close(): background work keeps
+ * the spool open, and locked, until it is done.  On the loop thread. */
+struct spool *spool_hold(struct spool *spool);
 void spool_set_limits(struct spool *spool, uint64_t max_size,
                       uint64_t min_free);
 
 const char *spool_folder(const struct spool *spool);
+int spool_folder_fd(const struct spool *spool);
 int spool_bodies_fd(const struct spool *spool); /* of bodies/, for openat() */
 const char *spool_database(const struct spool *spool); /* path */
 
 enum spool_room spool_room(struct spool *spool, uint64_t octets,
                            uint64_t now_ms);
-/* Bodies come and go; also called for what recovery finds. */
+/* Whether a SPOOL_DISK_LOW of now is about inodes rather than octets. */
+bool spool_inodes_low(const struct spool *spool);
+/* Bodies come and go: body.c counts octets as they arrive and takes back those
+ * of an aborted body, the store counts what recovery finds and takes back what
+ * it drops.  From any thread. */
 void spool_add(struct spool *spool, uint64_t octets);
 void spool_remove(struct spool *spool, uint64_t octets);
 uint64_t spool_used(const struct spool *spool);
 /* "tmpfs", "nfs", "overlayfs" ... when durability there needs a warning, else
- * NULL; and whether the folder is on a mount of its own. */
+ * NULL. */
 const char *spool_doubtful_filesystem(const struct spool *spool);
+/* Not on the file system of "/": in a container, what outlives it. */
+bool spool_has_own_mount(const struct spool *spool);
 
 #endif
