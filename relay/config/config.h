@@ -20,6 +20,10 @@
 #include "relay/net/address.h"
 
 struct provider;
+struct config_origin; /* where each value came from: config_keys.h */
+
+/* Read without -c, if it is there. */
+#define CONFIG_DEFAULT_PATH "/etc/lanpost/lanpost.conf"
 
 /* A comma-separated list of words. */
 struct word_list {
@@ -57,16 +61,19 @@ struct relay_config {
 	enum log_format log_format;
 	enum log_level log_level;
 	int64_t shutdown_grace_ms;
+	struct config_origin *origins;
 };
 
 struct listener_config {
 	char *name;            /* "default" for the unnamed one */
+	unsigned line;         /* of its section; 0: not from the file */
 	struct address_list address;
 	struct network_list allow, deny;
 	bool allow_public;
 	unsigned max_connections, max_connections_per_client;
 	unsigned max_recipients;
 	int64_t timeout_ms;
+	struct config_origin *origins;
 };
 
 enum auth_method {
@@ -77,6 +84,7 @@ enum sender_policy { SENDER_REWRITE, SENDER_REJECT, SENDER_PASS };
 
 struct account_config {
 	char *name;            /* "default" for the unnamed one */
+	unsigned line;         /* of its section; 0: not from the file */
 	const struct provider *provider; /* NULL: none named */
 	char *host;
 	uint16_t port;
@@ -94,6 +102,7 @@ struct account_config {
 	uint64_t max_message_size; /* 0: the provider's SIZE decides */
 	struct word_list senders;
 	enum sender_policy sender_policy;
+	struct config_origin *origins;
 };
 
 struct config {
@@ -119,9 +128,13 @@ struct config_warnings {
 	size_t n;
 };
 
+/* Which file to read: the one given with -c, else the default one; NULL when
+ * that is missing and LANPOST_ACCOUNT_* are set, which are then enough. */
+const char *config_choose_path(const char *given, char *const *environment);
+
 /* path NULL: no file, environment only.  environ: "NAME=value" strings, as the
  * process has them.  Returns NULL with error_r filled (caller frees with
- * config_error_free()); warnings_r may be NULL. */
+ * config_error_free()) and no warnings; warnings_r may be NULL. */
 struct config *config_load(const char *path, char *const *environment,
                            struct config_warnings *warnings_r,
                            struct config_error *error_r);
@@ -132,6 +145,13 @@ void config_warnings_free(struct config_warnings *warnings);
 
 const struct account_config *config_account(const struct config *config,
                                             const char *name);
+/* The address `rewrite` puts in place of a sender: the username if it is an
+ * address, else the first of the senders that is no pattern; NULL: none. */
+const char *account_identity(const struct account_config *account);
+/* The first key that a reload cannot change and that differs, as in "[relay]
+ * spool"; NULL: none. */
+const char *config_needs_restart(const struct config *old,
+                                 const struct config *now);
 /* Read the password again from where it came; false with the reason. */
 bool account_reload_password(struct account_config *account,
                              const char **error_r);

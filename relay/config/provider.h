@@ -8,6 +8,7 @@
 #ifndef RELAY_CONFIG_PROVIDER_H
 #define RELAY_CONFIG_PROVIDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "proto/smtp_client.h"
 
@@ -21,6 +22,7 @@ struct provider {
 	const char *mechanisms;  /* offered, in order of preference */
 	const char *username;    /* what the user name is, in words */
 	const char *password;    /* what the password is, in words */
+	bool spaced_password;    /* shown in groups, sent without the spaces */
 	unsigned messages_per_minute, messages_per_day, recipients_per_day;
 	unsigned recipients_per_message, connections, messages_per_connection;
 	uint64_t max_message_size;
@@ -32,6 +34,9 @@ struct provider {
 	const char *notes;       /* what an administrator should know */
 	const char *page;        /* where that is written */
 };
+
+/* Is the value of this key, "messages_per_day", certain? */
+bool provider_is_certain(const struct provider *provider, const char *key);
 
 const struct provider *provider_find(const char *name);
 const struct provider *provider_at(size_t index); /* NULL at the end */

@@ -1,0 +1,377 @@
+#include "relay/config/config_build.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+#include "relay/config/provider.h"
+
+static bool is_loopback(const char *host)
+{
+	struct address address;
+
+	if (address_parse(text_of(host), &address))
+		return address_is_loopback(&address);
+	return text_is(text_of(host), "localhost");
+}
+
+/* Both ends private means all of it is: a network that is larger than the
+ * private range it begins in ends outside. */
+static bool is_private(const struct network *network)
+{
+	struct address last = network->base;
+	unsigned bits = last.is_v6 ? 128 : 32;
+
+	for (unsigned bit = network->prefix; bit < bits; bit++)
+		last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return address_is_private(&network->base) && address_is_private(&last);
+}
+
+static void describe_exposure(const struct network *network, struct buf *out)
+{
+	unsigned bits = (network->base.is_v6 ? 128 : 32) - network->prefix;
+
+	if (network->prefix == 0)
+		buf_puts(out, "everybody on the Internet");
+	else if (bits == 0)
+		buf_puts(out, "that address");
+	else if (bits < 33)
+		buf_printf(out, "all its %" PRIu64 " addresses",
+			   (uint64_t)1 << bits);
+	else
+		buf_puts(out, "all its addresses");
+}
+
+static bool check_network(struct config_build *build,
+			  const struct listener_config *listener,
+			  const struct network *network)
+{
+	struct network_list one = { (struct network *)network, 1, false };
+	struct buf text = BUF_INIT(256), who = BUF_INIT(256);
+
+	if (is_private(network))
+		return true;
+	value_print(VALUE_NETWORKS, &one, &text);
+	describe_exposure(network, &who);
+	if (listener->allow_public)
+		config_warn(build,
+			    "listener %s: %s is a public network: %s may "
+			    "send mail through this relay without a login",
+			    listener->name, buf_string(&text),
+			    buf_string(&who));
+	else
+		config_fail_listener(build, listener, "allow",
+				     "allow: %s is a "
+				     "public network: %s could send mail in "
+				     "your name; allow less, or write "
+				     "allow_public = yes if you mean it",
+				     buf_string(&text), buf_string(&who));
+	buf_free(&text);
+	buf_free(&who);
+	return listener->allow_public;
+}
+
+static bool is_wildcard(const struct address *address)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(address->bytes, zero, sizeof(zero)) == 0;
+}
+
+static bool collide(const struct address *a, const struct address *b)
+{
+	return a->port == b->port && a->is_v6 == b->is_v6 &&
+	       (address_same_host(a, b) || is_wildcard(a) || is_wildcard(b));
+}
+
+static bool check_collision(struct config_build *build,
+			    const struct listener_config *listener,
+			    size_t index, const struct listener_config *other,
+			    size_t n)
+{
+	const struct address *address = &listener->address.addresses[index];
+	char text[ADDRESS_TEXT_MAX], taken[ADDRESS_TEXT_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct address *its = &other->address.addresses[i];
+
+		if (collide(address, its))
+			return config_fail_listener(
+				build, listener, "address",
+				"address: %s is "
+				"taken by %s of [listener %s]; give one of "
+				"them "
+				"another port",
+				address_print_port(address, text),
+				address_print_port(its, taken), other->name);
+	}
+	return true;
+}
+
+static bool check_listener(struct config_build *build, size_t index)
+{
+	const struct listener_config *listeners = build->config->listeners;
+	const struct listener_config *listener = &listeners[index];
+
+	for (size_t i = 0; i < listener->allow.n; i++) {
+		if (!check_network(build, listener,
+				   &listener->allow.networks[i]))
+			return false;
+	}
+	for (size_t i = 0; i < listener->address.n; i++) {
+		for (size_t other = 0; other <= index; other++) {
+			size_t n =
+				other < index ? listeners[other].address.n : i;
+
+			if (!check_collision(build, listener, i,
+					     &listeners[other], n))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool check_login(struct config_build *build,
+			const struct account_config *account)
+{
+	const char *wanted = account->provider && account->provider->password
+				     ? account->provider->password
+				     : "the password";
+
+	if (account->auth == AUTH_NONE) {
+		if (account->password)
+			config_warn(build,
+				    "account %s: auth is none, so the "
+				    "password is not used",
+				    account->name);
+		return true;
+	}
+	if (account->password && !account->username)
+		return config_fail_account(build, account, NULL,
+					   "account %s has "
+					   "a password and no username; add "
+					   "username = NAME",
+					   account->name);
+	if (account->username && !account->password)
+		return config_fail_account(build, account, "username",
+					   "account "
+					   "%s has a username and no password; "
+					   "put %s into a file of mode 600 and "
+					   "add password_file = FILE, or write "
+					   "auth = none",
+					   account->name, wanted);
+	if (!account->username && account->auth != AUTH_AUTO)
+		return config_fail_account(
+			build, account, "auth",
+			"auth: a login "
+			"needs a username and a password; add "
+			"them, or write auth = none");
+	return true;
+}
+
+static bool logs_in(const struct account_config *account)
+{
+	return account->username && account->password &&
+	       account->auth != AUTH_NONE;
+}
+
+static bool check_tls(struct config_build *build,
+		      const struct account_config *account)
+{
+	if (account->tls == SMTP_TLS_NONE && !is_loopback(account->host)) {
+		if (logs_in(account))
+			return config_fail_account(build, account, "tls",
+						   "tls: none would send the "
+						   "password in the clear to "
+						   "%s; write starttls or "
+						   "implicit",
+						   account->host);
+		config_warn(build,
+			    "account %s: tls is none, so mail goes to %s "
+			    "in the clear",
+			    account->name, account->host);
+	}
+	if (account->tls == SMTP_TLS_STARTTLS && account->port == 465)
+		config_warn(build,
+			    "account %s: port 465 speaks TLS from the "
+			    "first byte; write tls = implicit, or port = 587",
+			    account->name);
+	if (account->tls_ca_file && access(account->tls_ca_file, R_OK) < 0)
+		return config_fail_account(build, account, "tls_ca_file",
+					   "tls_ca_file: %s cannot be read: %s",
+					   account->tls_ca_file,
+					   strerror(errno));
+	return true;
+}
+
+static bool check_sender(struct config_build *build,
+			 const struct account_config *account)
+{
+	const char *key = account->username ? "username" : NULL;
+
+	if (account->sender_policy != SENDER_REWRITE ||
+	    account_identity(account))
+		return true;
+	if (account->senders.n > 0)
+		key = "senders";
+	return config_fail_account(build, account, key,
+				   "account %s has no "
+				   "address to put in place of a sender: %s; "
+				   "add senders = ADDRESS, or write "
+				   "sender_policy = pass",
+				   account->name,
+				   account->senders.n > 0
+					   ? "senders holds patterns only"
+				   : account->username ? "its username is none"
+						       : "it has no username");
+}
+
+static void warn_limit(struct config_build *build,
+		       const struct account_config *account, const char *key,
+		       unsigned value, unsigned limit)
+{
+	const struct provider *preset = account->provider;
+
+	if (limit == 0 || value <= limit || !provider_is_certain(preset, key))
+		return;
+	config_warn(build,
+		    "account %s: %s = %u is more than the %u that %s "
+		    "allows (%s)",
+		    account->name, key, value, limit, preset->title,
+		    preset->page);
+}
+
+static void warn_size(struct config_build *build,
+		      const struct account_config *account)
+{
+	const struct provider *preset = account->provider;
+	uint64_t limit = preset->max_message_size;
+	struct buf given = BUF_INIT(64), allowed = BUF_INIT(64);
+
+	if (limit == 0 || account->max_message_size <= limit ||
+	    !provider_is_certain(preset, "max_message_size"))
+		return;
+	value_print(VALUE_SIZE, &account->max_message_size, &given);
+	value_print(VALUE_SIZE, &limit, &allowed);
+	config_warn(build,
+		    "account %s: max_message_size = %s is more than the "
+		    "%s that %s takes (%s)",
+		    account->name, buf_string(&given), buf_string(&allowed),
+		    preset->title, preset->page);
+	buf_free(&given);
+	buf_free(&allowed);
+}
+
+static void warn_preset(struct config_build *build,
+			const struct account_config *account)
+{
+	const struct provider *preset = account->provider;
+
+	if (!preset)
+		return;
+	if (preset->password_warning && logs_in(account))
+		config_warn(build, "account %s: %s", account->name,
+			    preset->password_warning);
+	if (!account->username && account->auth == AUTH_AUTO &&
+	    !text_starts(text_of(preset->mechanisms), "none"))
+		config_warn(build,
+			    "account %s: %s wants a login, and there is "
+			    "no username (%s)",
+			    account->name, preset->title, preset->username);
+	warn_limit(build, account, "connections", account->connections,
+		   preset->connections);
+	warn_limit(build, account, "messages_per_connection",
+		   account->messages_per_connection,
+		   preset->messages_per_connection);
+	warn_size(build, account);
+}
+
+/* Said only if the relay's size was chosen: its default is no promise. */
+static void warn_relay_size(struct config_build *build,
+			    const struct account_config *account)
+{
+	const struct relay_config *relay = &build->config->relay;
+	int type = config_origin(relay->origins, "max_message_size",
+				 CONFIG_SECTION_RELAY)
+			   ->type;
+	struct buf size = BUF_INIT(64);
+
+	if (type == CONFIG_ORIGIN_DEFAULT || account->max_message_size == 0 ||
+	    account->max_message_size >= relay->max_message_size)
+		return;
+	value_print(VALUE_SIZE, &account->max_message_size, &size);
+	config_warn(build,
+		    "relay: max_message_size is more than account %s "
+		    "takes; mail over %s is refused to the device",
+		    account->name, buf_string(&size));
+	buf_free(&size);
+}
+
+static bool check_account(struct config_build *build,
+			  const struct account_config *account)
+{
+	if (!account->host)
+		return config_fail_account(
+			build, account, NULL,
+			"account %s has "
+			"no host; write provider = NAME "
+			"(\"lanpost providers\" lists them) or "
+			"host = SERVER",
+			account->name);
+	if (!check_login(build, account) || !check_tls(build, account) ||
+	    !check_sender(build, account))
+		return false;
+	warn_preset(build, account);
+	warn_relay_size(build, account);
+	return true;
+}
+
+static bool check_relay(struct config_build *build)
+{
+	const struct relay_config *relay = &build->config->relay;
+	const struct config_origin *origin =
+		config_origin(relay->origins, "user", CONFIG_SECTION_RELAY);
+
+	if (!strchr(relay->hostname, '.'))
+		config_warn(build,
+			    "relay: the name \"%s\" has no domain, and "
+			    "some providers refuse such a greeting; write "
+			    "hostname = %s.example.com, with your domain, in "
+			    "[relay]",
+			    relay->hostname, relay->hostname);
+	if (!relay->user || getpwnam(relay->user))
+		return true;
+	if (origin->type == CONFIG_ORIGIN_ENVIRONMENT)
+		return config_fail(build,
+				   "%s: there is no user \"%s\" on this "
+				   "system",
+				   origin->variable, relay->user);
+	return config_fail(build,
+			   "%s:%u: user: there is no user \"%s\" on this "
+			   "system; run \"adduser --system --group %s\"",
+			   build->path, origin->line, relay->user, relay->user);
+}
+
+bool config_verify(struct config_build *build)
+{
+	struct config *config = build->config;
+
+	if (!check_relay(build))
+		return false;
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		if (!check_listener(build, i))
+			return false;
+	}
+	if (config->n_accounts == 0)
+		return config_fail(build,
+				   "%s: there is no [account], so mail "
+				   "cannot go anywhere; add [account] with "
+				   "provider, username and password_file",
+				   build->path ? build->path : "environment");
+	for (size_t i = 0; i < config->n_accounts; i++) {
+		if (!check_account(build, &config->accounts[i]))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,160 @@
+#include "relay/config/value.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "proto/xalloc.h"
+#include "relay/config/config.h"
+#include "relay/config/value_kind.h"
+
+static const struct value_choice log_formats[] = {
+	{ "text", LOG_FORMAT_TEXT },
+	{ "json", LOG_FORMAT_JSON },
+	{ 0 },
+};
+static const struct value_choice log_levels[] = {
+	{ "error", LOG_ERROR },
+	{ "warn", LOG_WARN },
+	{ "info", LOG_INFO },
+	{ "debug", LOG_DEBUG },
+	{ 0 },
+};
+static const struct value_choice tls_policies[] = {
+	{ "starttls", SMTP_TLS_STARTTLS },
+	{ "implicit", SMTP_TLS_IMPLICIT },
+	{ "none", SMTP_TLS_NONE },
+	{ 0 },
+};
+static const struct value_choice tls_versions[] = {
+	{ "1.2", 0x0303 },
+	{ "1.3", 0x0304 },
+	{ 0 },
+};
+static const struct value_choice auth_methods[] = {
+	{ "auto", AUTH_AUTO },
+	{ "plain", AUTH_PLAIN },
+	{ "login", AUTH_LOGIN },
+	{ "none", AUTH_NONE },
+	{ 0 },
+};
+static const struct value_choice pipelinings[] = {
+	{ "yes", PIPELINING_YES },
+	{ "no", PIPELINING_NO },
+	{ "eager", PIPELINING_EAGER },
+	{ 0 },
+};
+static const struct value_choice sender_policies[] = {
+	{ "rewrite", SENDER_REWRITE },
+	{ "reject", SENDER_REJECT },
+	{ "pass", SENDER_PASS },
+	{ 0 },
+};
+
+#define TEXT(parser)                                                           \
+	{                                                                      \
+		value_parse_##parser, value_print_text, value_free_text, NULL, \
+			0, false                                               \
+	}
+#define NUMBER(type, least)                                                    \
+	{                                                                      \
+		value_parse_##type, value_print_##type, NULL, NULL, least,     \
+			false                                                  \
+	}
+#define CHOICE(parser, choices)                                                \
+	{                                                                      \
+		value_parse_##parser, value_print_choice, NULL, choices, 0,    \
+			false                                                  \
+	}
+#define LIST(type)                                                             \
+	{                                                                      \
+		value_parse_##type, value_print_##type, value_free_##type,     \
+			NULL, 0, true                                          \
+	}
+
+static const struct value_kind kinds[VALUE_TYPES] = {
+	[VALUE_TEXT] = TEXT(text),
+	[VALUE_SECRET] = { value_parse_text, value_print_secret,
+			   value_free_text, NULL, 0, false },
+	[VALUE_PATH] = TEXT(text),
+	[VALUE_HOSTNAME] = TEXT(hostname),
+	[VALUE_HOST] = TEXT(host),
+	[VALUE_USER] = TEXT(user),
+	[VALUE_VARIABLE] = TEXT(variable),
+	[VALUE_FINGERPRINT] = TEXT(fingerprint),
+	[VALUE_PROVIDER] = { value_parse_provider, value_print_provider, NULL,
+			     NULL, 0, false },
+	[VALUE_DURATION] = NUMBER(duration, 0),
+	[VALUE_PERIOD] = NUMBER(duration, 1000),
+	[VALUE_PERIODS] = LIST(durations),
+	[VALUE_SIZE] = NUMBER(size, 1024),
+	[VALUE_SIZE_OR_ZERO] = NUMBER(size, 0),
+	[VALUE_COUNT] = NUMBER(count, 1),
+	[VALUE_COUNT_OR_ZERO] = NUMBER(count, 0),
+	[VALUE_PORT] = NUMBER(port, 1),
+	[VALUE_BOOL] = NUMBER(bool, 0),
+	[VALUE_LOG_FORMAT] = CHOICE(choice, log_formats),
+	[VALUE_LOG_LEVEL] = CHOICE(choice, log_levels),
+	[VALUE_TLS_POLICY] = CHOICE(choice, tls_policies),
+	[VALUE_TLS_VERSION] = CHOICE(tls_version, tls_versions),
+	[VALUE_AUTH] = CHOICE(auth, auth_methods),
+	[VALUE_PIPELINING] = CHOICE(choice, pipelinings),
+	[VALUE_SENDER_POLICY] = CHOICE(choice, sender_policies),
+	[VALUE_SENDERS] = LIST(senders),
+	[VALUE_NETWORKS] = LIST(networks),
+	[VALUE_ADDRESSES] = LIST(addresses),
+};
+
+bool value_refuse(struct buf *why, struct text text, const char *allowed)
+{
+	buf_printf(why, "\"%.*s\" %s", TEXT_ARG(text), allowed);
+	return false;
+}
+
+static bool parse_path(struct text text, const char *directory, void *field,
+		       struct buf *why)
+{
+	char *joined;
+	bool good;
+
+	if (!directory || text.len == 0 || text.data[0] == '/')
+		return value_parse_text(&kinds[VALUE_PATH], text, field, why);
+	joined = xasprintf("%s/%.*s", directory, TEXT_ARG(text));
+	good = value_parse_text(&kinds[VALUE_PATH], text_of(joined), field,
+				why);
+	free(joined);
+	return good;
+}
+
+bool value_parse(enum value_type type, struct text text, const char *directory,
+		 void *field, struct buf *why)
+{
+	if (type == VALUE_PATH)
+		return parse_path(text, directory, field, why);
+	return kinds[type].parse(&kinds[type], text, field, why);
+}
+
+void value_print(enum value_type type, const void *field, struct buf *out)
+{
+	kinds[type].print(&kinds[type], field, out);
+}
+
+void value_free(enum value_type type, void *field)
+{
+	if (kinds[type].free)
+		kinds[type].free(field);
+}
+
+bool value_is_list(enum value_type type)
+{
+	return kinds[type].list;
+}
+
+const char *value_type_words(enum value_type type)
+{
+	static const char *const words[VALUE_TYPES] = {
+#define X(name, field, text) [VALUE_##name] = text,
+		VALUE_TYPE_MAP(X)
+#undef X
+	};
+
+	return words[type];
+}

@@ -1,0 +1,83 @@
+/*
+ * value_kind -- inside value.c and its siblings: what a type can do.
+ *
+ * parse: replaces the field, or leaves it and says why not.  print: as in the
+ * file.  free: NULL where nothing is owned.
+ */
+#ifndef RELAY_CONFIG_VALUE_KIND_H
+#define RELAY_CONFIG_VALUE_KIND_H
+
+#include "relay/config/value.h"
+
+struct value_choice {
+	const char *name;
+	int value;
+};
+
+struct value_kind {
+	bool (*parse)(const struct value_kind *kind, struct text text,
+	              void *field, struct buf *why);
+	void (*print)(const struct value_kind *kind, const void *field,
+	              struct buf *out);
+	void (*free)(void *field);
+	const struct value_choice *choices; /* ended by a NULL name */
+	uint64_t least;
+	bool list;
+};
+
+#define VALUE_PARSER(name)                                                 \
+	bool value_parse_##name(const struct value_kind *kind,             \
+	                        struct text text, void *field,             \
+	                        struct buf *why)
+#define VALUE_PRINTER(name)                                                \
+	void value_print_##name(const struct value_kind *kind,             \
+	                        const void *field, struct buf *out)
+
+VALUE_PARSER(text);
+VALUE_PARSER(hostname);
+VALUE_PARSER(host);
+VALUE_PARSER(user);
+VALUE_PARSER(variable);
+VALUE_PARSER(fingerprint);
+VALUE_PARSER(provider);
+VALUE_PRINTER(text);
+VALUE_PRINTER(secret);
+VALUE_PRINTER(provider);
+void value_free_text(void *field);
+
+VALUE_PARSER(duration);
+VALUE_PARSER(size);
+VALUE_PARSER(count);
+VALUE_PARSER(port);
+VALUE_PRINTER(duration);
+VALUE_PRINTER(size);
+VALUE_PRINTER(count);
+VALUE_PRINTER(port);
+bool value_duration(struct text text, int64_t least_ms, int64_t *ms_r,
+                    struct buf *why);
+void value_put_duration(int64_t ms, struct buf *out);
+
+VALUE_PARSER(bool);
+VALUE_PARSER(choice);
+VALUE_PARSER(tls_version);
+VALUE_PARSER(auth);
+VALUE_PRINTER(bool);
+VALUE_PRINTER(choice);
+
+VALUE_PARSER(durations);
+VALUE_PARSER(senders);
+VALUE_PARSER(networks);
+VALUE_PARSER(addresses);
+VALUE_PRINTER(durations);
+VALUE_PRINTER(senders);
+VALUE_PRINTER(networks);
+VALUE_PRINTER(addresses);
+void value_free_durations(void *field);
+void value_free_senders(void *field);
+void value_free_networks(void *field);
+void value_free_addresses(void *field);
+
+/* "TEXT" and what is allowed; always false. */
+bool value_refuse(struct buf *why, struct text text, const char *allowed);
+
+#endif
