@@ -29,7 +29,8 @@ static void close_handle(struct socket *socket)
 		return;
 	if (socket->ring.next) {
 		ring_remove(&socket->ring);
-		socket->loop->lingering_count--;
+		if (--socket->loop->lingering_count == 0)
+			uv_timer_stop(&socket->loop->linger_timer);
 	}
 	socket->state = SOCKET_CLOSING;
 	socket->owner = NULL;

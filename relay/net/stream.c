@@ -1,9 +1,13 @@
 #include "relay/net/stream.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "proto/xalloc.h"
 #include "relay/net/stream_internal.h"
+
+static_assert(sizeof(struct stream) + sizeof(struct socket) < 1024,
+              "thousands of idle clients stay small");
 
 enum {
 	HIGH_WATER = 256 * 1024, /* of octets queued: the owner should wait */
