@@ -141,7 +141,7 @@ static bool load_password(struct config_build *build,
 	const char *key;
 	bool good;
 
-	if (!has_one_source(build, account) || !file_is_closed(build, account))
+	if (!has_one_source(build, account))
 		return false;
 	key = account->password_file  ? "password_file"
 	      : account->password_env ? "password_env"
@@ -158,6 +158,15 @@ bool config_read_secrets(struct config_build *build)
 {
 	for (size_t i = 0; i < build->config->n_accounts; i++) {
 		if (!load_password(build, &build->config->accounts[i]))
+			return false;
+	}
+	return true;
+}
+
+bool config_verify_file(struct config_build *build)
+{
+	for (size_t i = 0; i < build->config->n_accounts; i++) {
+		if (!file_is_closed(build, &build->config->accounts[i]))
 			return false;
 	}
 	return true;

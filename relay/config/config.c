@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "proto/smtp_path.h"
 #include "proto/xalloc.h"
 #include "relay/config/config_build.h"
 
@@ -190,6 +189,17 @@ bool config_place_set(struct config_build *build,
 	return good;
 }
 
+/* A value that is quoted may hold anything: one line, and nothing a terminal
+ * would obey. */
+static char *dup_line(char *sentence)
+{
+	for (char *c = sentence; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	return xstrdup(sentence);
+}
+
 bool config_fail(struct config_build *build, const char *format, ...)
 {
 	char sentence[2048];
@@ -200,7 +210,7 @@ bool config_fail(struct config_build *build, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
-	build->error = xstrdup(sentence);
+	build->error = dup_line(sentence);
 	return false;
 }
 
@@ -265,7 +275,7 @@ void config_warn(struct config_build *build, const char *format, ...)
 	warnings->messages =
 		xrealloc(warnings->messages,
 			 (warnings->n + 1) * sizeof(*warnings->messages));
-	warnings->messages[warnings->n++] = xstrdup(sentence);
+	warnings->messages[warnings->n++] = dup_line(sentence);
 }
 
 const char *config_getenv(char *const *environment, const char *name)
@@ -308,7 +318,8 @@ static bool build_all(struct config_build *build)
 	if (!config_read_environment(build))
 		return false;
 	config_fill(build);
-	return config_read_secrets(build) && config_verify(build);
+	return config_read_secrets(build) && config_verify(build) &&
+	       config_verify_file(build);
 }
 
 struct config *config_load(const char *path, char *const *environment,
@@ -399,20 +410,6 @@ const struct account_config *config_account(const struct config *config,
 	for (size_t i = 0; i < config->n_accounts; i++) {
 		if (same_name(config->accounts[i].name, name))
 			return &config->accounts[i];
-	}
-	return NULL;
-}
-
-const char *account_identity(const struct account_config *account)
-{
-	struct smtp_path path;
-
-	if (account->username &&
-	    smtp_address_parse(text_of(account->username), &path))
-		return account->username;
-	for (size_t i = 0; i < account->senders.n; i++) {
-		if (!strchr(account->senders.words[i], '*'))
-			return account->senders.words[i];
 	}
 	return NULL;
 }

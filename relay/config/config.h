@@ -145,9 +145,6 @@ void config_warnings_free(struct config_warnings *warnings);
 
 const struct account_config *config_account(const struct config *config,
                                             const char *name);
-/* The address `rewrite` puts in place of a sender: the username if it is an
- * address, else the first of the senders that is no pattern; NULL: none. */
-const char *account_identity(const struct account_config *account);
 /* The first key that a reload cannot change and that differs, as in "[relay]
  * spool"; NULL: none. */
 const char *config_needs_restart(const struct config *old,

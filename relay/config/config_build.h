@@ -6,6 +6,7 @@
  *     config_fill()              presets and what follows from other keys
  *     config_read_secrets()      passwords from where they lie
  *     config_verify()            whether it all makes sense together
+ *     config_verify_file()       whether a password in the file is safe there
  *
  * Each returns false after config_fail(); the first complaint stays.
  */
@@ -37,6 +38,7 @@ bool config_read_environment(struct config_build *build);
 void config_fill(struct config_build *build);
 bool config_read_secrets(struct config_build *build);
 bool config_verify(struct config_build *build);
+bool config_verify_file(struct config_build *build);
 
 /* The section of that name, NULL for the unnamed; add makes it if missing. */
 struct config_place config_place_relay(struct config_build *build);

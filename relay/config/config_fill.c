@@ -100,7 +100,7 @@ static unsigned smaller(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* What is not certain is shown by `providers` and enforced by nobody. */
+/* What is not certain may set our pace, but refuses no mail. */
 static void fill_limits(struct account_config *account)
 {
 	const struct provider *preset = account->provider;

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
+#include "proto/smtp_path.h"
 #include "relay/config/provider.h"
 
 static bool is_loopback(const char *host)
@@ -205,13 +206,28 @@ static bool check_tls(struct config_build *build,
 	return true;
 }
 
+/* See send_as.h, which chooses it. */
+static bool has_identity(const struct account_config *account)
+{
+	struct smtp_path path;
+
+	if (account->username &&
+	    smtp_address_parse(text_of(account->username), &path))
+		return true;
+	for (size_t i = 0; i < account->senders.n; i++) {
+		if (!strchr(account->senders.words[i], '*'))
+			return true;
+	}
+	return false;
+}
+
 static bool check_sender(struct config_build *build,
 			 const struct account_config *account)
 {
 	const char *key = account->username ? "username" : NULL;
 
 	if (account->sender_policy != SENDER_REWRITE ||
-	    account_identity(account))
+	    has_identity(account))
 		return true;
 	if (account->senders.n > 0)
 		key = "senders";

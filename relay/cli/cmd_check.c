@@ -1,0 +1,137 @@
+#include "relay/cli/cmd.h"
+
+#include <string.h>
+#include "proto/buf.h"
+#include "proto/smtp_path.h"
+#include "relay/cli/check_client.h"
+#include "relay/config/config_print.h"
+
+struct options {
+	bool json;
+	bool has_client;
+	struct address client;
+	const char *from; /* NULL: not asked */
+};
+
+static bool read_client(const char *text, struct options *options_r)
+{
+	options_r->has_client =
+		address_parse(text_of(text), &options_r->client);
+	return options_r->has_client;
+}
+
+static bool is_sender(const char *text)
+{
+	struct smtp_path path;
+
+	return text[0] == '\0' || smtp_address_parse(text_of(text), &path);
+}
+
+static int read_options(int argc, char **argv, struct options *options_r)
+{
+	*options_r = (struct options){ 0 };
+	for (int i = 1; i < argc; i++) {
+		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+		if (strcmp(argv[i], "--json") == 0) {
+			options_r->json = true;
+		} else if (strcmp(argv[i], "--client") == 0) {
+			if (!value || !read_client(value, options_r))
+				return cli_usage(argv[0],
+						 "--client takes an IP address,"
+						 " such as 192.168.1.20");
+			i++;
+		} else if (strcmp(argv[i], "--from") == 0) {
+			if (!value || !is_sender(value))
+				return cli_usage(argv[0],
+						 "--from takes an address, such"
+						 " as scanner@example.com");
+			options_r->from = argv[++i];
+		} else {
+			return cli_usage(argv[0], "unknown option %s", argv[i]);
+		}
+	}
+	if (options_r->from && !options_r->has_client)
+		return cli_usage(argv[0], "--from goes with --client IP");
+	return EX_OK;
+}
+
+static void print_json(json_t *report)
+{
+	json_dumpf(report, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(report);
+}
+
+static int report_error(const struct options *options,
+			struct config_error *error)
+{
+	if (options->json)
+		print_json(json_pack("{s:b, s:o}", "ok", 0, "error",
+				     config_json_text(error->message)));
+	fprintf(stderr, "%s\n", error->message);
+	config_error_free(error);
+	return EX_CONFIG;
+}
+
+static void report_json(const struct options *options,
+			const struct config *config,
+			const struct config_warnings *warnings)
+{
+	json_t *report = json_object(), *list = json_array();
+
+	json_object_set_new(report, "ok", json_true());
+	json_object_set_new(report, "file", config_json_text(config->path));
+	json_object_update_new(report, config_to_json(config));
+	for (size_t i = 0; i < warnings->n; i++)
+		json_array_append_new(list,
+				      config_json_text(warnings->messages[i]));
+	json_object_set_new(report, "warnings", list);
+	if (options->has_client)
+		json_object_set_new(report, "client",
+				    check_client_json(config, &options->client,
+						      options->from));
+	print_json(report);
+}
+
+static void report_text(const struct options *options,
+			const struct config *config,
+			const struct config_warnings *warnings)
+{
+	if (options->has_client) {
+		check_client_print(stdout, config, &options->client,
+				   options->from);
+		return;
+	}
+	config_print(stdout, config);
+	putchar('\n');
+	for (size_t i = 0; i < warnings->n; i++)
+		printf("warning: %s\n", warnings->messages[i]);
+	printf("%s is good; %zu warning%s\n",
+	       config->path ? config->path : "the environment", warnings->n,
+	       warnings->n == 1 ? "" : "s");
+}
+
+int cmd_check(struct cli *cli, int argc, char **argv)
+{
+	const char *path =
+		config_choose_path(cli->config_path, cli->environment);
+	struct config_warnings warnings;
+	struct config_error error;
+	struct options options;
+	struct config *config;
+	int code = read_options(argc, argv, &options);
+
+	if (code != EX_OK)
+		return code;
+	config = config_load(path, cli->environment, &warnings, &error);
+	if (!config)
+		return report_error(&options, &error);
+	if (options.json)
+		report_json(&options, config, &warnings);
+	else
+		report_text(&options, config, &warnings);
+	config_warnings_free(&warnings);
+	config_unref(&config);
+	return EX_OK;
+}
