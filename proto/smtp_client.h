@@ -48,7 +48,7 @@ enum smtp_tls_policy {
 	X(MAIL,     "the MAIL FROM command", 100)         \
 	X(RCPT,     "the RCPT TO command", 100)           \
 	X(DATA,     "the DATA command", 40)               \
-	X(BODY,     "sending the mail data", 60)          \
+	X(BODY,     "sending the mail data", 100)          \
 	X(DATA_END, "the end of mail data", 200)          \
 	X(QUIT,     "the QUIT command", 20)
 

@@ -33,6 +33,7 @@
 	X(UPSTREAM_FAILED, "upstream-failed")                           \
 	X(TLS_ERROR, "tls-error") X(REPAIRED, "repaired")               \
 	X(DISK_LOW, "disk-low")                                         \
+	X(RECOVERED, "recovered")   /* what the spool held at start */  \
 	X(WARNING, "warning")       /* a risk in the configuration */   \
 	X(DIALOGUE, "dialogue")     /* at debug: SMTP lines, masked */  \
 	X(LOG_DROPPED, "log-dropped")

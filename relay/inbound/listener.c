@@ -1,0 +1,354 @@
+#include "relay/inbound/listener.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "proto/xalloc.h"
+#include "relay/inbound/access.h"
+#include "relay/inbound/session.h"
+#include "relay/net/stream.h"
+#include "relay/report/log.h"
+
+/* A client with sessions open, and how many. */
+struct client {
+	struct address address;
+	size_t sessions;
+	LIST_ENTRY(client) link;
+};
+
+struct held {
+	struct listener *listener;
+	struct session *session;
+	LIST_ENTRY(held) link;
+};
+
+struct listener {
+	struct services *services;
+	char *name;
+	struct stream_listener **sockets;
+	size_t n_sockets;
+	LIST_HEAD(, client) clients;
+	LIST_HEAD(, held) sessions;
+	size_t n_sessions;
+	bool draining;
+	void (*on_empty)(void *ctx);
+	void *ctx;
+};
+
+static size_t all_sessions, global_cap = SIZE_MAX;
+
+void listener_set_global_cap(size_t cap)
+{
+	global_cap = cap;
+}
+
+size_t listener_sessions(const struct listener *listener)
+{
+	return listener->n_sessions;
+}
+
+static const struct listener_config *config_of(const struct listener *listener)
+{
+	const struct config *config = listener->services->config;
+	size_t i;
+
+	for (i = 0; i < config->n_listeners; i++) {
+		if (strcmp(config->listeners[i].name, listener->name) == 0)
+			return &config->listeners[i];
+	}
+	return &config->listeners[0];
+}
+
+/* ---- clients ---- */
+
+static struct client *find_client(struct listener *listener,
+                                  const struct address *address)
+{
+	struct client *client;
+
+	LIST_FOREACH(client, &listener->clients, link) {
+		if (address_same_host(&client->address, address))
+			return client;
+	}
+	return NULL;
+}
+
+static void count_client(struct listener *listener,
+                         const struct address *address)
+{
+	struct client *client = find_client(listener, address);
+
+	if (client == NULL) {
+		client = xcalloc(1, sizeof *client);
+		client->address = *address;
+		LIST_INSERT_HEAD(&listener->clients, client, link);
+	}
+	client->sessions++;
+}
+
+static void uncount_client(struct listener *listener,
+                           const struct address *address)
+{
+	struct client *client = find_client(listener, address);
+
+	if (client == NULL || --client->sessions > 0)
+		return;
+	LIST_REMOVE(client, link);
+	free(client);
+}
+
+/* ---- sessions ---- */
+
+static void on_session_end(void *ctx, struct session *session)
+{
+	struct held *held = ctx;
+	struct listener *listener = held->listener;
+
+	LIST_REMOVE(held, link);
+	free(held);
+	uncount_client(listener, session_client(session));
+	all_sessions--;
+	if (--listener->n_sessions == 0 && listener->draining &&
+	    listener->on_empty != NULL)
+		listener->on_empty(listener->ctx);
+}
+
+static void start_session(struct listener *listener, struct stream **stream,
+                          const char *refusal)
+{
+	struct held *held = xcalloc(1, sizeof *held);
+	struct session_settings settings = {
+		.services = listener->services,
+		.listener = listener->name,
+		.refusal = refusal,
+		.on_end = on_session_end,
+		.ctx = held,
+	};
+
+	held->listener = listener;
+	count_client(listener, stream_peer(*stream));
+	LIST_INSERT_HEAD(&listener->sessions, held, link);
+	listener->n_sessions++;
+	all_sessions++;
+	held->session = session_new(&settings, stream);
+}
+
+/* ---- the door ---- */
+
+static void log_refused(struct listener *listener,
+                        const struct address *client, const char *reply,
+                        const char *reason, const char *fix)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	log_event(LOG_WARN, EVENT_REFUSED,
+	          F_STR("client", address_print(client, text)),
+	          F_STR("listener", listener->name), F_STR("reply", reply),
+	          F_STR("reason", reason), F_STR("fix", fix));
+}
+
+/* Too many: one line, and the line is cut. */
+static void turn_away(struct listener *listener, struct stream **stream,
+                      const char *reason, const char *words, const char *fix)
+{
+	char line[300];
+	int len = snprintf(line, sizeof line, "421 4.3.2 %s\r\n", words);
+
+	stream_write(*stream, line, (size_t)len);
+	line[len - 2] = '\0';
+	log_refused(listener, stream_peer(*stream), line, reason, fix);
+	stream_close(stream);
+}
+
+static bool is_too_many(struct listener *listener, struct stream **stream)
+{
+	const struct listener_config *config = config_of(listener);
+	struct client *client = find_client(listener, stream_peer(*stream));
+
+	if (listener->n_sessions >= config->max_connections ||
+	    all_sessions >= global_cap) {
+		turn_away(listener, stream, "too-many-connections",
+		          "Too many connections, try again in a minute",
+		          "raise max_connections of the listener (and the "
+		          "descriptor limit), or find out who holds them");
+		return true;
+	}
+	if (client != NULL &&
+	    client->sessions >= config->max_connections_per_client) {
+		turn_away(listener, stream, "too-many-connections-per-client",
+		          "Too many connections from your address, "
+		          "try again in a minute",
+		          "raise max_connections_per_client of the listener");
+		return true;
+	}
+	return false;
+}
+
+/* Outside the lists: a 554 greeting, then QUIT is all there is. */
+static void refuse_client(struct listener *listener, struct stream **stream,
+                          enum access_verdict verdict)
+{
+	char text[ADDRESS_TEXT_MAX], refusal[200], reply[220], fix[200];
+
+	address_print(stream_peer(*stream), text);
+	snprintf(refusal, sizeof refusal,
+	         "%s may not send mail here (lanpost, listener %s)", text,
+	         listener->name);
+	if (verdict == ACCESS_DENIED)
+		snprintf(fix, sizeof fix, "it stands in deny of [listener %s]",
+		         listener->name);
+	else
+		snprintf(fix, sizeof fix,
+		         "to admit it, add it in [listener %s]: allow = "
+		         "private, %s", listener->name, text);
+	snprintf(reply, sizeof reply, "554 %s", refusal);
+	log_refused(listener, stream_peer(*stream), reply,
+	            verdict == ACCESS_DENIED ? "denied" : "not-allowed", fix);
+	start_session(listener, stream, refusal);
+}
+
+static void on_connection(void *ctx, struct stream *stream)
+{
+	struct listener *listener = ctx;
+	char text[ADDRESS_TEXT_MAX];
+	enum access_verdict verdict;
+
+	if (listener->draining) {
+		stream_close(&stream);
+		return;
+	}
+	if (is_too_many(listener, &stream))
+		return;
+	verdict = access_check(config_of(listener), stream_peer(stream));
+	if (verdict != ACCESS_ALLOWED) {
+		refuse_client(listener, &stream, verdict);
+		return;
+	}
+	log_event(LOG_DEBUG, EVENT_CONNECTED,
+	          F_STR("client", address_print(stream_peer(stream), text)),
+	          F_STR("listener", listener->name));
+	start_session(listener, &stream, NULL);
+}
+
+/* ---- life ---- */
+
+static const char *bind_error(const struct address *address, const char *why)
+{
+	static _Thread_local char sentence[400];
+	char text[ADDRESS_TEXT_MAX];
+
+	snprintf(sentence, sizeof sentence,
+	         "cannot listen on %s: %s; is another mail server running "
+	         "there, or does the port need root or CAP_NET_BIND_SERVICE?",
+	         address_print_port(address, text), why);
+	return sentence;
+}
+
+static bool has_v4_wildcard(const struct listener_config *config, uint16_t port)
+{
+	static const uint8_t zero[16];
+	size_t i;
+
+	for (i = 0; i < config->address.n; i++) {
+		const struct address *address = &config->address.addresses[i];
+
+		if (!address->is_v6 && address->port == port &&
+		    memcmp(address->bytes, zero, 4) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool open_socket(struct listener *listener,
+                        const struct listener_config *config,
+                        const struct address *address, const char **error_r)
+{
+	struct stream_listener *socket = stream_listen(
+		listener->services->loop, address,
+		has_v4_wildcard(config, address->port), on_connection, listener,
+		error_r);
+	char text[ADDRESS_TEXT_MAX];
+	struct address bound;
+
+	if (socket == NULL) {
+		*error_r = bind_error(address, *error_r);
+		return false;
+	}
+	listener->sockets[listener->n_sockets++] = socket;
+	stream_listener_address(socket, &bound);
+	log_event(LOG_INFO, EVENT_LISTENING, F_STR("listener", listener->name),
+	          F_STR("address", address_print_port(&bound, text)));
+	return true;
+}
+
+/* A wildcard stands for both families; a host without IPv6 has one. */
+static bool may_be_missing(const struct listener_config *config,
+                           const struct address *address)
+{
+	static const uint8_t zero[16];
+
+	return address->is_v6 && memcmp(address->bytes, zero, 16) == 0 &&
+	       has_v4_wildcard(config, address->port);
+}
+
+struct listener *listener_open(struct services *services,
+                               const struct listener_config *config,
+                               const char **error_r)
+{
+	struct listener *listener = xcalloc(1, sizeof *listener);
+	size_t i;
+
+	listener->services = services;
+	listener->name = xstrdup(config->name);
+	listener->sockets = xcalloc(config->address.n + 1,
+	                            sizeof *listener->sockets);
+	for (i = 0; i < config->address.n; i++) {
+		const struct address *address = &config->address.addresses[i];
+
+		if (!open_socket(listener, config, address, error_r) &&
+		    !may_be_missing(config, address)) {
+			listener_free(&listener);
+			return NULL;
+		}
+	}
+	return listener;
+}
+
+static void close_sockets(struct listener *listener)
+{
+	while (listener->n_sockets > 0)
+		stream_listener_close(&listener->sockets[--listener->n_sockets]);
+}
+
+void listener_drain(struct listener *listener, bool now)
+{
+	struct held *held, *next;
+
+	listener->draining = true;
+	close_sockets(listener);
+	for (held = LIST_FIRST(&listener->sessions); held != NULL;
+	     held = next) {
+		next = LIST_NEXT(held, link);
+		session_drain(held->session, now);
+	}
+}
+
+void listener_on_empty(struct listener *listener, void (*on_empty)(void *ctx),
+                       void *ctx)
+{
+	listener->on_empty = on_empty;
+	listener->ctx = ctx;
+}
+
+void listener_free(struct listener **listener)
+{
+	if (*listener == NULL)
+		return;
+	close_sockets(*listener);
+	free((*listener)->sockets);
+	free((*listener)->name);
+	free(*listener);
+	*listener = NULL;
+}

@@ -1,0 +1,64 @@
+/*
+ * transaction -- one mail transaction of a device: from MAIL to the commit.
+ *
+ *     begin -> recipient... -> data -> chunk... -> end --(disk)--> on_done
+ *
+ * Each step either goes well or fills in a refusal: the reply for the device.
+ * on_done comes on the loop, never from inside a call, with 250 once the
+ * message is durable and in the queue, or with the 4xx that says why not.
+ * Aborting is possible until end(); from then on the message is on its way to
+ * the disk and on_done follows whatever becomes of the device.
+ */
+#ifndef RELAY_INBOUND_TRANSACTION_H
+#define RELAY_INBOUND_TRANSACTION_H
+
+#include "proto/smtp_data.h"
+#include "proto/smtp_path.h"
+#include "proto/smtp_reply.h"
+#include "relay/config/config.h"
+#include "relay/services.h"
+
+struct transaction;
+struct envelope;
+
+/* Who is sending; valid as long as the transaction. */
+struct origin {
+	const char *client;   /* address in text */
+	const char *helo;
+	bool is_esmtp;
+	const struct listener_config *listener;
+};
+
+struct transaction_callbacks {
+	void (*on_drain)(void *ctx);  /* the disk has caught up: read on */
+	void (*on_done)(void *ctx, const struct smtp_reply *reply);
+};
+
+/* size: as declared, 0 if it was not.  Takes a reference to the configuration.
+ * NULL with the refusal when the message may not come in. */
+struct transaction *
+transaction_begin(struct services *services, struct config *config,
+                  const struct origin *origin, const struct smtp_path *path,
+                  uint64_t size, const struct transaction_callbacks *callbacks,
+                  void *ctx, struct smtp_reply *refusal_r);
+bool transaction_recipient(struct transaction *transaction,
+                           const struct smtp_path *path,
+                           struct smtp_reply *refusal_r);
+void transaction_data(struct transaction *transaction);
+bool transaction_chunk(struct transaction *transaction, struct text chunk,
+                       struct smtp_reply *refusal_r);
+/* The disk is behind: do not read from the device until on_drain. */
+bool transaction_is_behind(const struct transaction *transaction);
+/* False: refused, and there is nothing left but to abort. */
+bool transaction_end(struct transaction *transaction,
+                     const struct smtp_data_stats *stats,
+                     struct smtp_reply *refusal_r);
+bool transaction_is_committing(const struct transaction *transaction);
+/* Not while it is committing.  After on_done it frees what is left. */
+void transaction_free(struct transaction **transaction);
+
+/* For the log; NULL once the queue has it. */
+const struct envelope *
+transaction_envelope(const struct transaction *transaction);
+
+#endif

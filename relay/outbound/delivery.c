@@ -1,0 +1,403 @@
+#include "relay/outbound/delivery.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "proto/xalloc.h"
+#include "relay/policy/rewrite.h"
+#include "relay/policy/send_as.h"
+#include "relay/queue/body.h"
+
+enum { BLOCK = 128 * 1024, REWRITTEN_MAX = 4 * 1024 * 1024 };
+
+struct delivery {
+	struct services *services;
+	struct config *config;
+	const struct account_config *account;
+	struct message *message;
+	const struct delivery_callbacks *callbacks;
+	void *ctx;
+	struct settlement settlement;
+	struct upstream_job job;
+	struct upstream *upstream;     /* while the body is handed over */
+	const char **addresses;        /* of the transaction */
+	size_t *recipients;            /* their places in the envelope */
+	char *host;
+	/* the stored message */
+	struct text bytes;             /* all of it, or a file's header */
+	char *owned_bytes;
+	struct body_file *file;
+	bool reading, damaged;
+	/* what goes out */
+	struct buf header;
+	bool header_given;
+	uint64_t given;                /* octets of the stored message */
+	uint32_t checksum;
+};
+
+struct message *delivery_message(struct delivery *delivery)
+{
+	return delivery->message;
+}
+
+static const struct envelope *envelope_of(const struct delivery *delivery)
+{
+	return message_envelope(delivery->message);
+}
+
+static void end(struct delivery *delivery, const struct disposition *trouble)
+{
+	settlement_commit(&delivery->settlement);
+	delivery->message = NULL;
+	delivery->callbacks->on_end(delivery->ctx, delivery, DELIVERY_SETTLED,
+	                            trouble);
+}
+
+static void end_unread(struct delivery *delivery,
+                       struct disposition disposition, const char *words)
+{
+	settlement_rest(&delivery->settlement, disposition, SMTP_STAGE_READY,
+	                words);
+	end(delivery, NULL);
+}
+
+/* ---- preparing ---- */
+
+static bool fill_header(struct delivery *delivery)
+{
+	const struct envelope *envelope = envelope_of(delivery);
+	struct send_as sender =
+		send_as_decide(delivery->account, envelope->reverse_path,
+	                       envelope->header_from);
+	struct rewrite rewrite = { .from = sender.from };
+	struct text header = delivery->bytes;
+
+	if (sender.verdict == SEND_AS_REJECTED)
+		return false;
+	header.len = envelope->header_size;
+	delivery->job.transaction.reverse_path = sender.reverse_path;
+	if (!text_equal(text_of(sender.reverse_path),
+	                text_of(envelope->reverse_path)))
+		delivery->settlement.sent_as = sender.reverse_path;
+	return rewrite_header(&delivery->header, header, &rewrite);
+}
+
+static void fill_transaction(struct delivery *delivery)
+{
+	const struct envelope *envelope = envelope_of(delivery);
+	struct smtp_transaction *transaction = &delivery->job.transaction;
+	size_t i, n = 0;
+
+	delivery->addresses =
+		xcalloc(envelope->n_recipients, sizeof *delivery->addresses);
+	delivery->recipients =
+		xcalloc(envelope->n_recipients, sizeof *delivery->recipients);
+	for (i = 0; i < envelope->n_recipients; i++) {
+		if (envelope->recipients[i].state != RECIPIENT_QUEUED)
+			continue;
+		delivery->addresses[n] = envelope->recipients[i].address;
+		delivery->recipients[n++] = i;
+	}
+	transaction->recipients = delivery->addresses;
+	transaction->n_recipients = n;
+	transaction->has_8bit = envelope->has_8bit;
+	transaction->size = buf_len(&delivery->header) + envelope->size -
+	                    envelope->header_size;
+}
+
+static uint32_t checksum(uint32_t so_far, struct text bytes)
+{
+	return (uint32_t)crc32(so_far, (const Bytef *)bytes.data,
+	                       (uInt)bytes.len);
+}
+
+/* bytes hold at least the header section, and all of it unless in a file. */
+static void have_bytes(struct delivery *delivery)
+{
+	const struct envelope *envelope = envelope_of(delivery);
+	struct text header = delivery->bytes;
+
+	if (!envelope->body_in_file &&
+	    (delivery->bytes.len != envelope->size ||
+	     checksum(0, delivery->bytes) != envelope->checksum)) {
+		end_unread(delivery, disposition_of_damage(),
+		           "the stored message does not match its checksum");
+		return;
+	}
+	header.len = envelope->header_size;
+	delivery->checksum = checksum(0, header);
+	delivery->given = envelope->header_size;
+	if (!fill_header(delivery)) {
+		end_unread(delivery, disposition_of_sender(), NULL);
+		return;
+	}
+	fill_transaction(delivery);
+	delivery->callbacks->on_prepared(delivery->ctx, delivery);
+}
+
+static void on_stored_body(void *ctx, char *bytes, size_t len,
+                           const char *error)
+{
+	struct delivery *delivery = ctx;
+
+	if (bytes == NULL) {
+		end_unread(delivery, disposition_of_unreadable(), error);
+		return;
+	}
+	delivery->owned_bytes = bytes;
+	delivery->bytes = text_make(bytes, len);
+	have_bytes(delivery);
+}
+
+static void on_file_header(void *ctx, const void *data, size_t len,
+                           const char *error)
+{
+	struct delivery *delivery = ctx;
+
+	if (error != NULL || len != envelope_of(delivery)->header_size) {
+		end_unread(delivery, disposition_of_unreadable(),
+		           error != NULL ? error : "the file is too short");
+		return;
+	}
+	delivery->owned_bytes = xmemdup0(data, len);
+	delivery->bytes = text_make(delivery->owned_bytes, len);
+	have_bytes(delivery);
+}
+
+static void prepare_file(struct delivery *delivery)
+{
+	const struct envelope *envelope = envelope_of(delivery);
+	const char *error = NULL;
+
+	delivery->file = body_file_open(delivery->services->spool,
+	                                delivery->services->loop, envelope->id,
+	                                envelope->size, &error);
+	if (delivery->file == NULL)
+		end_unread(delivery, disposition_of_damage(), error);
+	else
+		body_file_read(delivery->file, 0, envelope->header_size,
+		               on_file_header, delivery);
+}
+
+void delivery_prepare(struct delivery *delivery)
+{
+	delivery->bytes = message_bytes(delivery->message);
+	if (delivery->bytes.data != NULL)
+		have_bytes(delivery);
+	else if (envelope_of(delivery)->body_in_file)
+		prepare_file(delivery);
+	else
+		store_load_body(delivery->services->store,
+		                envelope_of(delivery)->id, on_stored_body,
+		                delivery);
+}
+
+/* ---- the body ---- */
+
+static void give_more(struct delivery *delivery);
+
+static void give_up_damaged(struct delivery *delivery)
+{
+	delivery->damaged = true;
+	upstream_abort(delivery->upstream); /* on_failure() follows */
+}
+
+/* Returns false when the connection has enough for now, or all. */
+static bool give(struct delivery *delivery, struct text piece)
+{
+	bool last;
+
+	delivery->checksum = checksum(delivery->checksum, piece);
+	delivery->given += piece.len;
+	last = delivery->given >= envelope_of(delivery)->size;
+	if (last && delivery->checksum != envelope_of(delivery)->checksum) {
+		give_up_damaged(delivery);
+		return false;
+	}
+	return upstream_body(delivery->upstream, piece.data, piece.len, last) &&
+	       !last;
+}
+
+static void on_file_block(void *ctx, const void *data, size_t len,
+                          const char *error)
+{
+	struct delivery *delivery = ctx;
+
+	delivery->reading = false;
+	if (error != NULL || len == 0)
+		give_up_damaged(delivery);
+	else if (give(delivery, text_make(data, len)))
+		give_more(delivery);
+}
+
+static void read_block(struct delivery *delivery)
+{
+	uint64_t left = envelope_of(delivery)->size - delivery->given;
+
+	delivery->reading = true;
+	body_file_read(delivery->file, delivery->given,
+	               left < BLOCK ? (size_t)left : BLOCK, on_file_block,
+	               delivery);
+}
+
+static void give_more(struct delivery *delivery)
+{
+	const struct envelope *envelope = envelope_of(delivery);
+	struct text header = buf_text(&delivery->header);
+	bool has_room = true;
+
+	if (!delivery->header_given) {
+		delivery->header_given = true;
+		has_room = upstream_body(delivery->upstream, header.data,
+		                         header.len,
+		                         delivery->given >= envelope->size);
+	}
+	if (!has_room || delivery->reading || delivery->given >= envelope->size)
+		return;
+	if (delivery->file != NULL)
+		read_block(delivery);
+	else
+		give(delivery, text_skip(delivery->bytes, delivery->given));
+}
+
+static void on_body(void *ctx, struct upstream *upstream)
+{
+	struct delivery *delivery = ctx;
+
+	delivery->upstream = upstream;
+	give_more(delivery);
+}
+
+/* ---- what the provider says ---- */
+
+static void note(struct delivery *delivery, size_t recipient,
+                 struct disposition disposition, enum smtp_stage stage,
+                 const struct smtp_reply *reply)
+{
+	struct buf line = BUF_INIT(128 * 1024);
+
+	smtp_reply_line(&line, reply);
+	settlement_result(&delivery->settlement, recipient, disposition, stage,
+	                  buf_string(&line));
+	buf_free(&line);
+}
+
+static void on_recipient(void *ctx, size_t index, const struct smtp_reply *reply)
+{
+	struct delivery *delivery = ctx;
+
+	if (!smtp_reply_positive(reply))
+		note(delivery, delivery->recipients[index],
+		     disposition_of_reply(SMTP_STAGE_RCPT, SMTP_PROBLEM_NONE,
+		                          reply),
+		     SMTP_STAGE_RCPT, reply);
+}
+
+static bool is_account_trouble(const struct disposition *disposition)
+{
+	return disposition->action == DISPOSITION_PAUSE ||
+	       disposition->action == DISPOSITION_WAIT;
+}
+
+static void on_done(void *ctx, enum smtp_stage stage, enum smtp_problem problem,
+                    const struct smtp_reply *reply)
+{
+	struct delivery *delivery = ctx;
+	struct disposition disposition = { DISPOSITION_DONE, NULL, NULL, NULL };
+	struct buf line = BUF_INIT(128 * 1024);
+
+	if (stage != SMTP_STAGE_RCPT) { /* else each one has its reply */
+		disposition = disposition_of_reply(stage, problem, reply);
+		smtp_reply_line(&line, reply);
+		settlement_rest(&delivery->settlement, disposition, stage,
+		                buf_string(&line));
+	}
+	buf_free(&line);
+	end(delivery, is_account_trouble(&disposition) ? &disposition : NULL);
+}
+
+void delivery_fail(struct delivery *delivery,
+                   const struct upstream_failure *failure)
+{
+	struct disposition disposition =
+		delivery->damaged ? disposition_of_damage()
+	                          : disposition_of_failure(failure);
+	struct buf line = BUF_INIT(128 * 1024);
+
+	body_file_close(&delivery->file);
+	if (failure->reply.code != 0)
+		smtp_reply_line(&line, &failure->reply);
+	else
+		buf_printf(&line, "%s, at %s", failure->words,
+		           smtp_stage_text(failure->stage));
+	settlement_rest(&delivery->settlement, disposition, failure->stage,
+	                buf_string(&line));
+	buf_free(&line);
+	end(delivery, NULL); /* the pool has heard of the failure itself */
+}
+
+static void on_failure(void *ctx, const struct upstream_failure *failure)
+{
+	struct delivery *delivery = ctx;
+
+	if (failure->untried)
+		delivery->callbacks->on_end(delivery->ctx, delivery,
+		                            DELIVERY_UNTRIED, NULL);
+	else
+		delivery_fail(delivery, failure);
+}
+
+struct upstream_job *delivery_job(struct delivery *delivery, const char *host)
+{
+	free(delivery->host);
+	delivery->host = xstrdup(host);
+	delivery->settlement.host = delivery->host;
+	delivery->settlement.started_ms = wall_now_ms();
+	return &delivery->job;
+}
+
+/* ---- life ---- */
+
+struct delivery *delivery_new(struct services *services, struct config *config,
+                              const struct account_config *account,
+                              struct message *message,
+                              const struct delivery_callbacks *callbacks,
+                              void *ctx)
+{
+	struct delivery *delivery = xcalloc(1, sizeof *delivery);
+
+	delivery->services = services;
+	delivery->config = config_ref(config);
+	delivery->account = account;
+	delivery->message = message;
+	delivery->callbacks = callbacks;
+	delivery->ctx = ctx;
+	buf_init(&delivery->header, REWRITTEN_MAX);
+	settlement_init(&delivery->settlement, services, config, message);
+	delivery->job.on_recipient = on_recipient;
+	delivery->job.on_body = on_body;
+	delivery->job.on_done = on_done;
+	delivery->job.on_failure = on_failure;
+	delivery->job.ctx = delivery;
+	return delivery;
+}
+
+void delivery_free(struct delivery **delivery_p)
+{
+	struct delivery *delivery = *delivery_p;
+
+	if (delivery == NULL)
+		return;
+	if (delivery->message != NULL)
+		settlement_drop(&delivery->settlement);
+	body_file_close(&delivery->file);
+	buf_free(&delivery->header);
+	free(delivery->owned_bytes);
+	free(delivery->addresses);
+	free(delivery->recipients);
+	free(delivery->host);
+	config_unref(&delivery->config);
+	free(delivery);
+	*delivery_p = NULL;
+}

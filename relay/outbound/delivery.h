@@ -1,0 +1,50 @@
+/*
+ * delivery -- one attempt to hand one message to the provider.
+ *
+ *     new -> prepare --(disk)--> on_prepared -> job on an upstream -> on_end
+ *
+ * Preparing fetches the header section and rewrites it for the account, so
+ * that SIZE is known before the first command; the body is then streamed from
+ * memory or disk at the pace of the connection, and its checksum is verified
+ * before the final dot.  The end is settled here (settlement.h).
+ */
+#ifndef RELAY_OUTBOUND_DELIVERY_H
+#define RELAY_OUTBOUND_DELIVERY_H
+
+#include "relay/outbound/settlement.h"
+#include "relay/outbound/upstream.h"
+
+struct delivery;
+
+/* How an attempt ended, for the pool. */
+enum delivery_end {
+	DELIVERY_SETTLED,   /* its outcome is with the queue */
+	DELIVERY_UNTRIED,   /* a stale connection: try at once on another */
+};
+
+struct delivery_callbacks {
+	/* May come from inside delivery_prepare(). */
+	void (*on_prepared)(void *ctx, struct delivery *delivery);
+	/* The owner frees it.  trouble: what the reply says of the account, or
+	 * NULL.  Never from inside delivery_prepare(), unless the message
+	 * could not be read. */
+	void (*on_end)(void *ctx, struct delivery *delivery,
+	               enum delivery_end end, const struct disposition *trouble);
+};
+
+/* The message is ACTIVE and comes back to the queue by on_end. */
+struct delivery *delivery_new(struct services *services, struct config *config,
+                              const struct account_config *account,
+                              struct message *message,
+                              const struct delivery_callbacks *callbacks,
+                              void *ctx);
+void delivery_prepare(struct delivery *delivery);
+/* The job for upstream_begin(); host: for the log. */
+struct upstream_job *delivery_job(struct delivery *delivery, const char *host);
+/* The connection it waited for failed before it could begin. */
+void delivery_fail(struct delivery *delivery,
+                   const struct upstream_failure *failure);
+struct message *delivery_message(struct delivery *delivery);
+void delivery_free(struct delivery **delivery);
+
+#endif

@@ -1,0 +1,273 @@
+#include "relay/outbound/settlement.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/xalloc.h"
+#include "relay/net/loop.h"
+#include "relay/queue/schedule.h"
+#include "relay/report/log.h"
+
+void settlement_init(struct settlement *settlement, struct services *services,
+                     const struct config *config, struct message *message)
+{
+	size_t n = message_envelope(message)->n_recipients;
+
+	*settlement = (struct settlement){ .services = services,
+		.config = config, .message = message,
+		.started_ms = wall_now_ms() };
+	settlement->results = xcalloc(n, sizeof *settlement->results);
+}
+
+void settlement_result(struct settlement *settlement, size_t recipient,
+                       struct disposition disposition, enum smtp_stage stage,
+                       const char *reply)
+{
+	struct settlement_result *result = &settlement->results[recipient];
+
+	free(result->reply);
+	*result = (struct settlement_result){ true, disposition, stage,
+		xstrdup(reply) };
+}
+
+void settlement_rest(struct settlement *settlement,
+                     struct disposition disposition, enum smtp_stage stage,
+                     const char *reply)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		if (envelope->recipients[i].state == RECIPIENT_QUEUED &&
+		    !settlement->results[i].known)
+			settlement_result(settlement, i, disposition, stage,
+			                  reply);
+	}
+}
+
+/* ---- fates ---- */
+
+static bool is_over(const struct settlement *settlement, int64_t now_ms)
+{
+	return message_envelope(settlement->message)->expires_ms <= now_ms;
+}
+
+static enum recipient_state fate(const struct settlement_result *result)
+{
+	switch (result->disposition.action) {
+	case DISPOSITION_DONE:
+		return RECIPIENT_DELIVERED;
+	case DISPOSITION_FAIL:
+		return RECIPIENT_FAILED;
+	case DISPOSITION_RETRY:
+	case DISPOSITION_PAUSE:
+	case DISPOSITION_WAIT:
+		break;
+	}
+	return RECIPIENT_QUEUED;
+}
+
+static bool same_fate(const struct settlement_result *a,
+                      const struct settlement_result *b)
+{
+	return a->disposition.action == b->disposition.action &&
+	       a->disposition.reason == b->disposition.reason &&
+	       text_equal(text_of(a->reply), text_of(b->reply));
+}
+
+/* ---- the log ---- */
+
+static const struct {
+	enum log_level level;
+	enum log_event_name event;
+} words[] = {
+	[RECIPIENT_QUEUED] = { LOG_WARN, EVENT_DEFERRED },
+	[RECIPIENT_DELIVERED] = { LOG_INFO, EVENT_DELIVERED },
+	[RECIPIENT_FAILED] = { LOG_ERROR, EVENT_FAILED },
+};
+
+static void log_group(const struct settlement *settlement,
+                      const struct settlement_result *result, const char *to,
+                      bool expired)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	enum recipient_state state = fate(result);
+	char id[MESSAGE_ID_TEXT];
+
+	log_event(words[state].level,
+	          expired ? EVENT_EXPIRED : words[state].event,
+	          F_STR("id", message_id_print(envelope->id, id)),
+	          F_STR("client", envelope->client),
+	          F_STR("listener", envelope->listener),
+	          F_STR("from", envelope->reverse_path),
+	          F_STR("sent_as", settlement->sent_as), F_STR("to", to),
+	          F_INT("size", envelope->size),
+	          F_STR("account", envelope->account),
+	          F_INT("attempt", envelope->attempts + 1),
+	          F_STR("host", settlement->host),
+	          F_STR("reply", result->reply),
+	          F_STR("reason", result->disposition.reason),
+	          F_STR("explanation", result->disposition.explanation),
+	          F_STR("fix", result->disposition.fix),
+	          F_INT("delay_ms", wall_now_ms() - envelope->received_ms));
+}
+
+/* The recipients that share result i, of which none before i does. */
+static char *group_of(const struct settlement *settlement, size_t i)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	struct buf to = BUF_INIT(2048);
+	size_t j;
+
+	for (j = 0; j < i; j++) {
+		if (settlement->results[j].known &&
+		    same_fate(&settlement->results[j], &settlement->results[i]))
+			return NULL;
+	}
+	for (; j < envelope->n_recipients; j++) {
+		if (settlement->results[j].known &&
+		    same_fate(&settlement->results[j], &settlement->results[i]))
+			buf_printf(&to, "%s%s", buf_len(&to) ? "," : "",
+			           envelope->recipients[j].address);
+	}
+	return buf_steal(&to);
+}
+
+static void log_fates(const struct settlement *settlement, bool over)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		struct settlement_result *result = &settlement->results[i];
+		char *to = result->known ? group_of(settlement, i) : NULL;
+
+		if (to != NULL)
+			log_group(settlement, result, to,
+			          over && fate(result) == RECIPIENT_QUEUED);
+		free(to);
+	}
+}
+
+/* ---- the outcome ---- */
+
+/* The states after this settlement, into the outcome; returns the message's. */
+static enum message_state add_recipients(struct outcome *outcome,
+                                         const struct settlement *settlement,
+                                         bool over)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	bool queued = false, failed = false;
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		const struct settlement_result *result =
+			&settlement->results[i];
+		enum recipient_state state = envelope->recipients[i].state;
+
+		if (result->known) {
+			state = fate(result);
+			if (over && state == RECIPIENT_QUEUED)
+				state = RECIPIENT_FAILED;
+			outcome_add(outcome, i, state, result->reply);
+		}
+		queued |= state == RECIPIENT_QUEUED;
+		failed |= state == RECIPIENT_FAILED;
+	}
+	return queued ? MESSAGE_QUEUED
+	              : failed ? MESSAGE_FAILED : MESSAGE_DELIVERED;
+}
+
+static const struct settlement_result *
+worst(const struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	const struct settlement_result *found = &settlement->results[0];
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		const struct settlement_result *result =
+			&settlement->results[i];
+
+		if (result->known && (!found->known ||
+		    found->disposition.action == DISPOSITION_DONE))
+			found = result;
+	}
+	return found;
+}
+
+static void add_attempt(struct outcome *outcome,
+                        const struct settlement *settlement)
+{
+	const struct settlement_result *result = worst(settlement);
+
+	outcome->started_ms = settlement->started_ms;
+	outcome->ended_ms = wall_now_ms();
+	outcome->account =
+		xstrdup(message_envelope(settlement->message)->account);
+	outcome->host = xstrdup(settlement->host);
+	outcome->stage = xstrdup(smtp_stage_name(result->stage));
+	outcome->reply = xstrdup(result->reply);
+	outcome->reason = xstrdup(result->disposition.reason);
+}
+
+static struct outcome *make_outcome(const struct settlement *settlement,
+                                    bool over)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	struct outcome *outcome = outcome_new(envelope->id);
+
+	outcome->attempts = envelope->attempts + 1;
+	outcome->state = add_recipients(outcome, settlement, over);
+	add_attempt(outcome, settlement);
+	if (outcome->state == MESSAGE_QUEUED)
+		outcome->next_attempt_ms =
+			outcome->ended_ms +
+			schedule_wait(&settlement->config->relay.retry,
+		                      outcome->attempts, random_u32());
+	else
+		outcome->finished_ms = outcome->ended_ms;
+	outcome->drop_body = outcome->state == MESSAGE_DELIVERED;
+	return outcome;
+}
+
+void settlement_drop(struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++)
+		free(settlement->results[i].reply);
+	free(settlement->results);
+	settlement->results = NULL;
+}
+
+void settlement_commit(struct settlement *settlement)
+{
+	bool over = is_over(settlement, wall_now_ms());
+	struct outcome *outcome = make_outcome(settlement, over);
+	struct message *message = settlement->message;
+
+	log_fates(settlement, over);
+	settlement_drop(settlement);
+	queue_settle(settlement->services->queue, message, &outcome);
+}
+
+void settlement_expire(struct services *services, const struct config *config,
+                       struct message *message)
+{
+	const struct envelope *envelope = message_envelope(message);
+	struct settlement settlement;
+	struct disposition expired = disposition_of_expiry();
+	size_t i;
+
+	settlement_init(&settlement, services, config, message);
+	expired.action = DISPOSITION_RETRY; /* so that it is told as expired */
+	for (i = 0; i < envelope->n_recipients; i++) {
+		if (envelope->recipients[i].state == RECIPIENT_QUEUED)
+			settlement_result(&settlement, i, expired,
+			                  SMTP_STAGE_READY,
+			                  envelope->recipients[i].reply);
+	}
+	settlement_commit(&settlement);
+}

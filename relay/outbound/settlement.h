@@ -1,0 +1,53 @@
+/*
+ * settlement -- the end of an attempt: what became of each recipient goes to
+ * the log, into the queue, and by it to the disk.
+ *
+ *     init -> result or rest... -> commit
+ *
+ * Recipients with the same fate share a log line (design.md section 6).  A
+ * message whose time is over fails where it would have been deferred.
+ */
+#ifndef RELAY_OUTBOUND_SETTLEMENT_H
+#define RELAY_OUTBOUND_SETTLEMENT_H
+
+#include "relay/outbound/disposition.h"
+#include "relay/queue/queue.h"
+#include "relay/services.h"
+
+struct settlement_result {
+	bool known;
+	struct disposition disposition;
+	enum smtp_stage stage;
+	char *reply;
+};
+
+struct settlement {
+	struct services *services;
+	const struct config *config;
+	struct message *message;
+	int64_t started_ms;
+	const char *host;           /* the provider's, NULL before one */
+	const char *sent_as;        /* where it is not the envelope's sender */
+	struct settlement_result *results; /* one a recipient */
+};
+
+void settlement_init(struct settlement *settlement, struct services *services,
+                     const struct config *config, struct message *message);
+/* reply: the provider's words, or ours; copied, may be NULL. */
+void settlement_result(struct settlement *settlement, size_t recipient,
+                       struct disposition disposition, enum smtp_stage stage,
+                       const char *reply);
+/* The same for every queued recipient that has no result yet. */
+void settlement_rest(struct settlement *settlement,
+                     struct disposition disposition, enum smtp_stage stage,
+                     const char *reply);
+/* Logs, and hands message and outcome to the queue. */
+void settlement_commit(struct settlement *settlement);
+/* Nothing was tried; the message is not touched. */
+void settlement_drop(struct settlement *settlement);
+
+/* A message whose `expire` has passed while it could not be tried. */
+void settlement_expire(struct services *services, const struct config *config,
+                       struct message *message);
+
+#endif

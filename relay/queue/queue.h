@@ -1,0 +1,71 @@
+/*
+ * queue -- the messages that wait for delivery, in memory.
+ *
+ * A state is a list, and a message is always in exactly one:
+ *
+ *     queue_add --> READY --take--> ACTIVE --settle--> SAVING --> gone
+ *                     ^ ^             |                   |
+ *                     | '--put_back---'                   |
+ *                     '------- WAITING (heap by time) <---'
+ *
+ * READY has a lane for each account, oldest first.  SAVING is the time in
+ * which the outcome is on its way to the disk; should the disk refuse, the
+ * message stays there and is saved again when the store is well.
+ *
+ * Memory is bounded: at most QUEUE_RESIDENT_MAX messages are held, the rest
+ * stay in the store and are loaded as there is room, those due first.  Bodies
+ * of fresh small mail are kept for the first attempt, up to 32 MiB in all.
+ */
+#ifndef RELAY_QUEUE_QUEUE_H
+#define RELAY_QUEUE_QUEUE_H
+
+#include "relay/queue/store.h"
+#include "relay/services.h"
+
+enum { QUEUE_RESIDENT_MAX = 20000 };
+
+struct queue;
+struct message; /* lane and heap links are the queue's own business */
+
+struct envelope *message_envelope(struct message *message);
+/* The body as it came, if it is still in memory; NULL otherwise. */
+struct text message_bytes(const struct message *message);
+
+/* on_ready: a message of that account became ready. */
+struct queue *queue_new(struct services *services,
+                        void (*on_ready)(void *ctx, const char *account),
+                        void *ctx);
+/* Forgets all; what is not delivered is in the store. */
+void queue_free(struct queue **queue);
+
+void queue_start(struct queue *queue);      /* load what recovery found */
+/* A message that was just committed.  bytes: its body, or NULL. */
+void queue_add(struct queue *queue, struct envelope **envelope, char *bytes);
+
+/* The next message for the account, now ACTIVE; NULL when none is ready. */
+struct message *queue_take(struct queue *queue, const char *account);
+/* Nothing was tried: back to the front. */
+void queue_put_back(struct queue *queue, struct message *message);
+/* An attempt is over: the envelope is brought up to date from the outcome,
+ * which goes to the store; then the message waits again or is gone. */
+void queue_settle(struct queue *queue, struct message *message,
+                  struct outcome **outcome);
+
+size_t queue_ready(const struct queue *queue, const char *account);
+size_t queue_total(const struct queue *queue); /* resident ones */
+/* Visit the ready messages of an account, oldest first. */
+void queue_each_ready(struct queue *queue, const char *account,
+                      void (*each)(void *ctx, struct message *message),
+                      void *ctx);
+/* Take the next ready message that expired before now_ms, as ACTIVE. */
+struct message *queue_take_expired(struct queue *queue, int64_t now_ms);
+/* What waits is ready at once: after a reload, or a provider's return. */
+void queue_hurry(struct queue *queue, const char *account);
+/* Save again what the disk refused; called when the store is well again. */
+void queue_save_again(struct queue *queue);
+
+/* A mark for whoever tells of a delay once an outage: true the first time a
+ * message is asked about that outage. */
+bool message_tell_once(struct message *message, unsigned outage);
+
+#endif

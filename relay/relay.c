@@ -1,0 +1,495 @@
+#include "relay/relay.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/xalloc.h"
+#include "relay/inbound/listener.h"
+#include "relay/net/loop.h"
+#include "relay/outbound/pool.h"
+#include "relay/outbound/settlement.h"
+#include "relay/process.h"
+#include "relay/queue/queue.h"
+#include "relay/report/log.h"
+#include "relay/services.h"
+
+enum {
+	HOUSEKEEPING_MS = 10 * 1000,
+	PURGE_EVERY_MS = 3600 * 1000,
+	RESERVED_DESCRIPTORS = 100, /* for spool, providers, and the rest */
+	LAST_GRACE_MS = 5 * 1000    /* after shutdown_grace, for the disk */
+};
+
+struct relay {
+	const struct relay_settings *settings;
+	struct services services;
+	struct listener **listeners;
+	size_t n_listeners;
+	struct pool **pools;
+	size_t n_pools;
+	struct signal_watch *signals[3];
+	struct timer *housekeeping, *grace;
+	struct turn_end *turn_end;
+	uint64_t next_purge;
+	bool draining, disk_low, grace_over;
+	int exit_code;
+};
+
+/* ---- what wakes up ---- */
+
+static struct pool *pool_of(struct relay *relay, const char *account)
+{
+	const struct config *config = relay->services.config;
+	size_t i;
+
+	for (i = 0; i < config->n_accounts && i < relay->n_pools; i++) {
+		if (strcmp(config->accounts[i].name, account) == 0)
+			return relay->pools[i];
+	}
+	return NULL;
+}
+
+static void on_queue_ready(void *ctx, const char *account)
+{
+	struct pool *pool = pool_of(ctx, account);
+
+	if (pool != NULL)
+		pool_kick(pool);
+}
+
+static void on_store_health(void *ctx, const char *error)
+{
+	struct relay *relay = ctx;
+
+	if (error != NULL) {
+		log_event(LOG_ERROR, EVENT_DISK_LOW,
+		          F_STR("spool", relay->services.config->relay.spool),
+		          F_STR("error", error),
+		          F_STR("explanation",
+		                "The spool cannot be written: no mail is taken "
+		                "and none is sent."),
+		          F_STR("fix", "free space on the disk, or mend it; "
+		                       "lanpost goes on by itself"));
+		return;
+	}
+	log_event(LOG_INFO, EVENT_DISK_LOW,
+	          F_STR("spool", relay->services.config->relay.spool),
+	          F_STR("explanation", "the spool can be written again"));
+	queue_save_again(relay->services.queue);
+}
+
+static void on_turn_end(void *ctx)
+{
+	log_flush();
+}
+
+/* ---- housekeeping ---- */
+
+static void look_at_disk(struct relay *relay)
+{
+	enum spool_room room = spool_room(relay->services.spool, 0,
+	                                  loop_now_ms(relay->services.loop));
+	bool low = room != SPOOL_ROOM;
+
+	if (low && !relay->disk_low)
+		log_event(LOG_ERROR, EVENT_DISK_LOW,
+		          F_STR("spool", relay->services.config->relay.spool),
+		          F_INT("used", spool_used(relay->services.spool)),
+		          F_STR("reason", room == SPOOL_FULL
+		                                  ? "max_spool_size"
+		                                  : "min_free_disk"),
+		          F_STR("explanation",
+		                "Devices are told 452 until there is room."),
+		          F_STR("fix", "free space on the disk, or raise "
+		                       "max_spool_size"));
+	relay->disk_low = low;
+}
+
+static void expire(struct relay *relay)
+{
+	struct message *message;
+
+	while ((message = queue_take_expired(relay->services.queue,
+	                                     wall_now_ms())) != NULL)
+		settlement_expire(&relay->services, relay->services.config,
+		                  message);
+}
+
+static void purge(struct relay *relay)
+{
+	const struct relay_config *config = &relay->services.config->relay;
+	uint64_t now = loop_now_ms(relay->services.loop);
+
+	if (now < relay->next_purge)
+		return;
+	relay->next_purge = now + PURGE_EVERY_MS;
+	store_purge(relay->services.store, wall_now_ms() - config->history_ms,
+	            wall_now_ms() - config->keep_failed_ms);
+}
+
+static void on_housekeeping(void *ctx)
+{
+	struct relay *relay = ctx;
+
+	look_at_disk(relay);
+	expire(relay);
+	purge(relay);
+	timer_start(relay->housekeeping, HOUSEKEEPING_MS);
+}
+
+/* ---- reloading ---- */
+
+static void log_warnings(const struct config_warnings *warnings)
+{
+	size_t i;
+
+	for (i = 0; warnings != NULL && i < warnings->n; i++)
+		log_event(LOG_WARN, EVENT_WARNING,
+		          F_STR("text", warnings->messages[i]));
+}
+
+static void log_config_error(const char *error)
+{
+	log_event(LOG_ERROR, EVENT_CONFIG_ERROR, F_STR("error", error),
+	          F_STR("explanation",
+	                "The configuration in force stays in force."),
+	          F_STR("fix", "correct the file, then reload again"));
+}
+
+static void apply_log(const struct config *config)
+{
+	log_setup(STDERR_FILENO, config->relay.log_format,
+	          config->relay.log_level);
+}
+
+/* All pools take the new configuration, or none does. */
+static bool apply(struct relay *relay, struct config *config)
+{
+	struct config *old = relay->services.config;
+	const char *error = NULL;
+	size_t i;
+
+	relay->services.config = config;
+	for (i = 0; i < relay->n_pools; i++) {
+		if (!pool_reload(relay->pools[i], &error)) {
+			relay->services.config = old;
+			log_config_error(error);
+			return false;
+		}
+	}
+	spool_set_limits(relay->services.spool, config->relay.max_spool_size,
+	                 config->relay.min_free_disk);
+	apply_log(config);
+	config_unref(&old);
+	return true;
+}
+
+static void reload(struct relay *relay)
+{
+	struct config_warnings warnings = { NULL, 0 };
+	struct config_error error = { NULL };
+	struct config *config;
+
+	process_notify("RELOADING=1");
+	config = config_load(relay->settings->config_path,
+	                     relay->settings->environment, &warnings, &error);
+	if (config == NULL) {
+		log_config_error(error.message);
+	} else if (apply(relay, config)) {
+		log_event(LOG_INFO, EVENT_RELOADED,
+		          F_STR("config", config->path));
+		log_warnings(&warnings);
+	} else {
+		config_unref(&config);
+	}
+	config_error_free(&error);
+	config_warnings_free(&warnings);
+	process_notify("READY=1");
+}
+
+/* ---- stopping ---- */
+
+static size_t open_sessions(const struct relay *relay)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < relay->n_listeners; i++)
+		n += listener_sessions(relay->listeners[i]);
+	return n;
+}
+
+static void stop_if_done(struct relay *relay);
+
+static void on_part_idle(void *ctx)
+{
+	stop_if_done(ctx);
+}
+
+static void drain_listeners(struct relay *relay, bool now)
+{
+	size_t i;
+
+	for (i = 0; i < relay->n_listeners; i++)
+		listener_drain(relay->listeners[i], now);
+}
+
+static bool deliveries_run(const struct relay *relay)
+{
+	size_t i;
+
+	for (i = 0; i < relay->n_pools; i++) {
+		if (pool_is_busy(relay->pools[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What devices finish now is still taken; what is on its way to the provider
+ * is waited for. */
+static void stop_if_done(struct relay *relay)
+{
+	if (relay->draining && open_sessions(relay) == 0 &&
+	    (relay->grace_over || !deliveries_run(relay)))
+		loop_stop(relay->services.loop);
+}
+
+static void on_grace_end(void *ctx)
+{
+	struct relay *relay = ctx;
+
+	if (relay->grace_over) {
+		loop_stop(relay->services.loop);
+		return;
+	}
+	relay->grace_over = true;
+	drain_listeners(relay, true);
+	timer_start(relay->grace, LAST_GRACE_MS);
+	stop_if_done(relay);
+}
+
+static void drain(struct relay *relay, int signum)
+{
+	size_t i;
+
+	if (relay->draining) { /* asked twice: at once, and still in order */
+		relay->grace_over = true;
+		on_grace_end(relay);
+		return;
+	}
+	relay->draining = true;
+	process_notify("STOPPING=1");
+	log_event(LOG_INFO, EVENT_STOPPING,
+	          F_STR("signal", signum == SIGTERM ? "TERM" : "INT"),
+	          F_INT("sessions", open_sessions(relay)),
+	          F_INT("queued", queue_total(relay->services.queue)));
+	timer_start(relay->grace,
+	            (uint64_t)relay->services.config->relay.shutdown_grace_ms);
+	for (i = 0; i < relay->n_listeners; i++)
+		listener_on_empty(relay->listeners[i], on_part_idle, relay);
+	for (i = 0; i < relay->n_pools; i++)
+		pool_drain(relay->pools[i], on_part_idle, relay);
+	drain_listeners(relay, false);
+	stop_if_done(relay);
+}
+
+static void on_signal(void *ctx, int signum)
+{
+	if (signum == SIGHUP)
+		reload(ctx);
+	else
+		drain(ctx, signum);
+}
+
+/* ---- starting ---- */
+
+static int fail(int exit_code, const char *error)
+{
+	log_event(LOG_ERROR, EVENT_CONFIG_ERROR, F_STR("error", error));
+	return exit_code;
+}
+
+static int open_listeners(struct relay *relay)
+{
+	const struct config *config = relay->services.config;
+	const char *error = NULL;
+	size_t i;
+
+	relay->listeners =
+		xcalloc(config->n_listeners + 1, sizeof *relay->listeners);
+	for (i = 0; i < config->n_listeners; i++) {
+		struct listener *listener = listener_open(
+			&relay->services, &config->listeners[i], &error);
+
+		if (listener == NULL)
+			return fail(EX_UNAVAILABLE, error);
+		relay->listeners[relay->n_listeners++] = listener;
+	}
+	return EX_OK;
+}
+
+static int become_user(const struct relay_config *config)
+{
+	const char *error = NULL;
+
+	if (config->user != NULL &&
+	    !process_become(config->user, config->spool, &error))
+		return fail(EX_NOPERM, error);
+	if (process_is_root())
+		log_event(LOG_WARN, EVENT_WARNING,
+		          F_STR("text", "lanpost runs as root; set `user` in "
+		                        "[relay] so that it does not after "
+		                        "binding its ports"));
+	return EX_OK;
+}
+
+static void log_recovery(const struct store_recovery *recovery)
+{
+	if (recovery->queued + recovery->orphans_removed +
+	    recovery->lost_bodies == 0)
+		return;
+	log_event(recovery->lost_bodies > 0 ? LOG_ERROR : LOG_INFO,
+	          EVENT_RECOVERED, F_INT("queued", recovery->queued),
+	          F_INT("octets", recovery->octets),
+	          F_INT("unfinished_removed", recovery->orphans_removed),
+	          F_INT("lost", recovery->lost_bodies));
+}
+
+static int open_spool(struct relay *relay)
+{
+	const struct relay_config *config = &relay->services.config->relay;
+	struct spool_settings settings = { config->spool,
+		config->max_spool_size, config->min_free_disk };
+	struct store_recovery recovery;
+	const char *error = NULL;
+
+	switch (spool_open(&relay->services.spool, &settings, &error)) {
+	case SPOOL_OPEN:
+		break;
+	case SPOOL_LOCKED:
+		return fail(EX_TEMPFAIL, error);
+	case SPOOL_BROKEN:
+		return fail(EX_CONFIG, error);
+	}
+	relay->services.store =
+		store_open(relay->services.spool, relay->services.loop,
+	                   on_store_health, relay, &recovery, &error);
+	if (relay->services.store == NULL)
+		return fail(EX_CONFIG, error);
+	log_recovery(&recovery);
+	if (spool_doubtful_filesystem(relay->services.spool) != NULL)
+		log_event(LOG_WARN, EVENT_WARNING,
+		          F_STR("text", "the spool's file system may not keep "
+		                        "mail through a power cut or restart"),
+		          F_STR("filesystem", spool_doubtful_filesystem(
+						      relay->services.spool)));
+	relay->services.queue =
+		queue_new(&relay->services, on_queue_ready, relay);
+	return EX_OK;
+}
+
+static int open_pools(struct relay *relay)
+{
+	const struct config *config = relay->services.config;
+	const char *error = NULL;
+	size_t i;
+
+	relay->pools = xcalloc(config->n_accounts + 1, sizeof *relay->pools);
+	for (i = 0; i < config->n_accounts; i++) {
+		struct pool *pool = pool_new(&relay->services,
+		                             config->accounts[i].name, &error);
+
+		if (pool == NULL)
+			return fail(EX_CONFIG, error);
+		relay->pools[relay->n_pools++] = pool;
+	}
+	return EX_OK;
+}
+
+static void watch(struct relay *relay)
+{
+	static const int signums[] = { SIGHUP, SIGTERM, SIGINT };
+	struct loop *loop = relay->services.loop;
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		relay->signals[i] =
+			signal_watch_new(loop, signums[i], on_signal, relay);
+	relay->housekeeping = timer_new(loop, on_housekeeping, relay);
+	relay->grace = timer_new(loop, on_grace_end, relay);
+	relay->turn_end = turn_end_new(loop, on_turn_end, relay);
+}
+
+/* Ports are bound while we may be root; the spool is opened as who we stay. */
+static int start(struct relay *relay)
+{
+	size_t descriptors = process_raise_descriptors();
+	int code;
+
+	process_harden();
+	listener_set_global_cap(descriptors > 2 * RESERVED_DESCRIPTORS
+	                                ? descriptors - RESERVED_DESCRIPTORS
+	                                : descriptors / 2);
+	watch(relay);
+	if ((code = open_listeners(relay)) != EX_OK ||
+	    (code = become_user(&relay->services.config->relay)) != EX_OK ||
+	    (code = open_spool(relay)) != EX_OK ||
+	    (code = open_pools(relay)) != EX_OK)
+		return code;
+	queue_start(relay->services.queue);
+	on_housekeeping(relay);
+	return EX_OK;
+}
+
+/* ---- the end ---- */
+
+static void take_down(struct relay *relay)
+{
+	size_t i;
+
+	store_close(&relay->services.store);
+	for (i = 0; i < relay->n_pools; i++)
+		pool_free(&relay->pools[i]);
+	queue_free(&relay->services.queue);
+	spool_close(&relay->services.spool);
+	for (i = 0; i < relay->n_listeners; i++)
+		listener_free(&relay->listeners[i]);
+	for (i = 0; i < 3; i++)
+		signal_watch_free(&relay->signals[i]);
+	timer_free(&relay->housekeeping);
+	timer_free(&relay->grace);
+	turn_end_free(&relay->turn_end);
+	loop_free(&relay->services.loop);
+	config_unref(&relay->services.config);
+	free(relay->pools);
+	free(relay->listeners);
+}
+
+int relay_run(const struct relay_settings *settings)
+{
+	struct relay relay = { .settings = settings };
+	int code;
+
+	relay.services.loop = loop_new();
+	relay.services.config = config_ref(settings->config);
+	apply_log(settings->config);
+	log_event(LOG_INFO, EVENT_STARTED, F_STR("version", LANPOST_VERSION),
+	          F_STR("config", settings->config->path),
+	          F_STR("spool", settings->config->relay.spool),
+	          F_INT("pid", getpid()));
+	log_warnings(settings->warnings);
+	code = start(&relay);
+	log_flush();
+	if (code == EX_OK) {
+		process_notify("READY=1");
+		loop_run(relay.services.loop);
+	}
+	take_down(&relay);
+	log_event(code == EX_OK ? LOG_INFO : LOG_ERROR, EVENT_STOPPED,
+	          F_INT("exit", code));
+	log_flush();
+	return code;
+}

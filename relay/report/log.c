@@ -1,0 +1,261 @@
+#include "relay/report/log.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/buf.h"
+
+enum {
+	VALUE_MAX = 1000,
+	PENDING_MAX = 256 * 1024,
+	CHUNK = 4096 /* a pipe that polls writable takes this much: PIPE_BUF */
+};
+
+static struct {
+	int fd;
+	enum log_format format;
+	enum log_level level;
+	struct buf pending;
+	uint64_t dropped;
+} out = { STDERR_FILENO, LOG_FORMAT_TEXT, LOG_INFO, BUF_INIT(PENDING_MAX), 0 };
+
+static const char *const level_names[] = {
+	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug"
+};
+
+static const char *const event_names[] = {
+#define X(name, text) text,
+	LOG_EVENT_MAP(X)
+#undef X
+};
+
+void log_setup(int fd, enum log_format format, enum log_level level)
+{
+	out.fd = fd;
+	out.format = format;
+	out.level = level;
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level <= out.level;
+}
+
+/* ---- making values harmless ---- */
+
+/* The length of a well-formed UTF-8 sequence at the start of text, 0 if there
+ * is none; *code_r is its code point. */
+static size_t utf8_length(struct text text, uint32_t *code_r)
+{
+	const unsigned char *p = (const unsigned char *)text.data;
+	size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3
+	         : p[0] >> 3 == 30 ? 4 : 0;
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t code = n == 1 ? p[0] : n == 0 ? 0 : p[0] & (0x7f >> n);
+	size_t i;
+
+	if (n == 0 || n > text.len)
+		return 0;
+	for (i = 1; i < n; i++) {
+		if (p[i] >> 6 != 2)
+			return 0;
+		code = code << 6 | (p[i] & 0x3f);
+	}
+	if (code < least[n] || code > 0x10ffff ||
+	    (code >= 0xd800 && code < 0xe000))
+		return 0;
+	*code_r = code;
+	return n;
+}
+
+/* Control characters, and those that turn a line of text around. */
+static bool is_treacherous(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) ||
+	       (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
+}
+
+static void print_code(struct buf *to, uint32_t code)
+{
+	if (code == '\n')
+		buf_puts(to, "\\n");
+	else if (code < 0x100)
+		buf_printf(to, "\\x%02x", code);
+	else
+		buf_printf(to, "\\u%04x", code);
+}
+
+static void print_value(struct buf *to, struct text value, bool quoted)
+{
+	size_t n, room = VALUE_MAX;
+	uint32_t code;
+
+	for (; value.len > 0 && room > 0; value = text_skip(value, n), room--) {
+		n = utf8_length(value, &code);
+		if (n == 0)
+			buf_printf(to, "\\x%02x", (unsigned char)*value.data);
+		else if (is_treacherous(code))
+			print_code(to, code);
+		else if (quoted && (code == '"' || code == '\\'))
+			buf_printf(to, "\\%c", (char)code);
+		else
+			buf_append(to, value.data, n);
+		n = n == 0 ? 1 : n;
+	}
+	if (value.len > 0)
+		buf_puts(to, "...");
+}
+
+/* ---- lines ---- */
+
+static void print_time(struct buf *to)
+{
+	struct timespec now;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	buf_printf(to, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+	           tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+	           tm.tm_min, tm.tm_sec, (int)(now.tv_nsec / 1000000));
+}
+
+static bool wants_quotes(struct text value)
+{
+	size_t i;
+
+	for (i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+
+		if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c >= 0x7f)
+			return true;
+	}
+	return value.len == 0;
+}
+
+static void text_field(struct buf *line, const struct log_field *field)
+{
+	bool quoted;
+
+	if (field->type == LOG_FIELD_NUMBER) {
+		buf_printf(line, " %s=%lld", field->key,
+		           (long long)field->number);
+		return;
+	}
+	quoted = wants_quotes(field->text);
+	buf_printf(line, quoted ? " %s=\"" : " %s=", field->key);
+	print_value(line, field->text, quoted);
+	if (quoted)
+		buf_putc(line, '"');
+}
+
+static void text_line(struct buf *line, enum log_level level,
+                      enum log_event_name event,
+                      const struct log_field *fields)
+{
+	print_time(line);
+	buf_printf(line, " %s %s", level_names[level], event_names[event]);
+	for (; fields->key != NULL; fields++) {
+		if (fields->text.data != NULL ||
+		    fields->type == LOG_FIELD_NUMBER)
+			text_field(line, fields);
+	}
+	buf_putc(line, '\n');
+}
+
+static json_t *json_field(const struct log_field *field)
+{
+	struct buf value = BUF_INIT(8 * VALUE_MAX);
+	struct text safe;
+	json_t *json;
+
+	if (field->type == LOG_FIELD_NUMBER)
+		return json_integer(field->number);
+	print_value(&value, field->text, false);
+	safe = buf_text(&value);
+	json = json_stringn(safe.len > 0 ? safe.data : "", safe.len);
+	buf_free(&value);
+	return json;
+}
+
+static void json_line(struct buf *line, enum log_level level,
+                      enum log_event_name event,
+                      const struct log_field *fields)
+{
+	struct buf time = BUF_INIT(64);
+	json_t *object = json_object();
+	char *dumped;
+
+	print_time(&time);
+	json_object_set_new(object, "time", json_string(buf_string(&time)));
+	json_object_set_new(object, "level", json_string(level_names[level]));
+	json_object_set_new(object, "event", json_string(event_names[event]));
+	for (; fields->key != NULL; fields++) {
+		if (fields->text.data != NULL ||
+		    fields->type == LOG_FIELD_NUMBER)
+			json_object_set_new(object, fields->key,
+			                    json_field(fields));
+	}
+	dumped = json_dumps(object, JSON_COMPACT);
+	buf_puts(line, dumped);
+	buf_putc(line, '\n');
+	free(dumped);
+	json_decref(object);
+	buf_free(&time);
+}
+
+void log_fields(enum log_level level, enum log_event_name event,
+                const struct log_field *fields)
+{
+	struct buf line = BUF_INIT(64 * 1024);
+
+	if (!log_enabled(level))
+		return;
+	if (out.format == LOG_FORMAT_JSON)
+		json_line(&line, level, event, fields);
+	else
+		text_line(&line, level, event, fields);
+	if (!buf_text_append(&out.pending, buf_text(&line)))
+		out.dropped++;
+	buf_free(&line);
+	if (buf_len(&out.pending) > PENDING_MAX / 4)
+		log_flush();
+}
+
+/* ---- writing without ever waiting ---- */
+
+static bool write_some(void)
+{
+	struct pollfd ready = { .fd = out.fd, .events = POLLOUT };
+	struct text text = buf_text(&out.pending);
+	ssize_t written;
+
+	if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
+		return false;
+	do
+		written = write(out.fd, text.data,
+		                text.len < CHUNK ? text.len : CHUNK);
+	while (written < 0 && errno == EINTR);
+	if (written <= 0)
+		return false;
+	buf_consume(&out.pending, (size_t)written);
+	return true;
+}
+
+void log_flush(void)
+{
+	uint64_t dropped = out.dropped;
+
+	while (buf_len(&out.pending) > 0 && write_some())
+		;
+	if (dropped > 0 && buf_len(&out.pending) == 0) {
+		out.dropped = 0;
+		log_event(LOG_WARN, EVENT_LOG_DROPPED, F_INT("lines", dropped));
+	}
+}
