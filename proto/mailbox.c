@@ -170,7 +170,7 @@ static void read_comment(struct scan *scan)
 		scan->rest.len = 0;
 		return;
 	}
-	if (buf_len(&scan->comment) == 0)
+	if (!scan->in_angle && buf_len(&scan->comment) == 0)
 		add_unquoted(&scan->comment,
 			     text_make(scan->rest.data + 1, len - 2));
 	scan->rest = text_skip(scan->rest, len);
