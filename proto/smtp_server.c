@@ -1,14 +1,10 @@
-#include "proto/smtp_server.h"
+#include "proto/smtp_server_private.h"
 
-#include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/base64.h"
 #include "proto/smtp_command.h"
-#include "proto/smtp_syntax.h"
 #include "proto/xalloc.h"
 
 enum {
@@ -16,40 +12,8 @@ enum {
 	LINE_GIVE_UP = 1024 * 1024,  /* of an over-long line: then close */
 	DATA_LINE_MAX = 1000000,     /* octets in a line of mail data */
 	OVERSIZE_MAX = 64 * 1024 * 1024, /* read in vain behind a 552 to come */
-	REFUSED_COMMANDS = 10,       /* after a 554 greeting */
 	KEPT_MAX = 1024 * 1024,
 	OUTPUT_MAX = 256 * 1024
-};
-
-/* The question that is open, if one is. */
-enum question {
-	ASK_NOTHING, ASK_CONNECT, ASK_EHLO, ASK_STARTTLS, ASK_AUTH, ASK_MAIL,
-	ASK_RCPT, ASK_DATA, ASK_DATA_END
-};
-
-struct smtp_server {
-	struct smtp_server_settings settings;
-	enum smtp_server_state state;
-	enum question asking;
-	bool is_esmtp, authenticated;
-	bool transaction;            /* MAIL was accepted and not yet ended */
-	unsigned recipients;         /* accepted in this transaction */
-	unsigned bad_commands;       /* since the last good one */
-	unsigned refused_commands;
-	uint64_t skipping;           /* octets of an over-long line so far */
-	struct smtp_data_reader data;
-	bool discarding;             /* the rest of the data is not wanted */
-	struct smtp_reply refusal;   /* and this is its answer */
-	char refusal_text[200];
-	bool owes_reset, owes_close; /* news to be told by the next next() */
-	bool has_refused;
-	struct smtp_reply refused_reply;
-	char refused_command[128], refused_text[256];
-	struct text input;           /* what feed() was given, not yet read */
-	struct buf kept;             /* input that outlived its feed() */
-	struct buf line;             /* the command line views point into */
-	struct buf decoded;          /* a SASL response */
-	struct buf output;
 };
 
 static const char *const state_texts[] = {
@@ -97,13 +61,13 @@ bool smtp_server_is_asking(const struct smtp_server *server)
 	return server->asking != ASK_NOTHING;
 }
 
-static void set_state(struct smtp_server *server, enum smtp_server_state state)
+void server_set_state(struct smtp_server *server, enum smtp_server_state state)
 {
 	if (server->state != SMTP_SERVER_CLOSED)
 		server->state = state;
 }
 
-static void trace(struct smtp_server *server, enum smtp_side side,
+void server_trace(struct smtp_server *server, enum smtp_side side,
                   struct text line)
 {
 	if (server->settings.trace.line != NULL)
@@ -133,7 +97,7 @@ bool smtp_server_is_full(const struct smtp_server *server)
 }
 
 /* Where unread input is: what was kept comes before what was fed. */
-static struct text unread(const struct smtp_server *server)
+struct text server_unread(const struct smtp_server *server)
 {
 	if (buf_len(&server->kept) > 0)
 		return buf_text(&server->kept);
@@ -189,13 +153,13 @@ static void trace_output(struct smtp_server *server, size_t from)
 		if (line.len > 0 && line.data[line.len - 1] == '\r')
 			line.len--;
 		if (line.len > 0)
-			trace(server, SMTP_SIDE_SERVER, line);
+			server_trace(server, SMTP_SIDE_SERVER, line);
 	}
 }
 
-static void close_session(struct smtp_server *server)
+void server_close(struct smtp_server *server)
 {
-	set_state(server, SMTP_SERVER_CLOSED);
+	server_set_state(server, SMTP_SERVER_CLOSED);
 	server->owes_close = true;
 	if (server->transaction)
 		server->owes_reset = true;
@@ -203,7 +167,7 @@ static void close_session(struct smtp_server *server)
 	forget_input(server);
 }
 
-static void say(struct smtp_server *server, const struct smtp_reply *reply)
+void server_say(struct smtp_server *server, const struct smtp_reply *reply)
 {
 	size_t before = buf_len(&server->output);
 
@@ -211,21 +175,20 @@ static void say(struct smtp_server *server, const struct smtp_reply *reply)
 	trace_output(server, before);
 	/* A peer that pipelines and never reads (RFC 2920 allows the first). */
 	if (buf_len(&server->output) > OUTPUT_MAX / 2)
-		close_session(server);
+		server_close(server);
 }
 
-static void say_simple(struct smtp_server *server, int code,
+void server_say_simple(struct smtp_server *server, int code,
                        const char *status, const char *text)
 {
 	struct smtp_reply reply = smtp_reply_make(code, status, text);
 
-	say(server, &reply);
+	server_say(server, &reply);
 }
 
 /* ---- transactions ---- */
 
-/* The one place where a transaction ends. */
-static void end_transaction(struct smtp_server *server, bool tell)
+void server_end_transaction(struct smtp_server *server, bool tell)
 {
 	if (server->transaction && tell)
 		server->owes_reset = true;
@@ -235,11 +198,10 @@ static void end_transaction(struct smtp_server *server, bool tell)
 	if (server->state == SMTP_SERVER_MAIL ||
 	    server->state == SMTP_SERVER_RCPT ||
 	    server->state == SMTP_SERVER_DATA)
-		set_state(server, SMTP_SERVER_READY);
+		server_set_state(server, SMTP_SERVER_READY);
 }
 
-/* The engine's own refusal: said, told, counted. */
-static void refuse(struct smtp_server *server, struct text command,
+void server_refuse(struct smtp_server *server, struct text command,
                    const struct smtp_reply *reply)
 {
 	smtp_command_masked(command, server->refused_command,
@@ -249,22 +211,13 @@ static void refuse(struct smtp_server *server, struct text command,
 	server->refused_reply = *reply;
 	server->refused_reply.text = text_of(server->refused_text);
 	server->has_refused = true;
-	say(server, reply);
+	server_say(server, reply);
 	if (server->settings.max_bad_commands > 0 &&
 	    ++server->bad_commands >= server->settings.max_bad_commands) {
-		say_simple(server, 421, "4.7.0",
+		server_say_simple(server, 421, "4.7.0",
 		           "Too many errors, closing the connection");
-		close_session(server);
+		server_close(server);
 	}
-}
-
-/* The same for the command line that is being run. */
-static void refuse_line(struct smtp_server *server, int code,
-                        const char *status, const char *text)
-{
-	struct smtp_reply reply = smtp_reply_make(code, status, text);
-
-	refuse(server, buf_text(&server->line), &reply);
 }
 
 void smtp_server_refuse_data(struct smtp_server *server, int code,
@@ -286,8 +239,8 @@ void smtp_server_goodbye(struct smtp_server *server, int code,
 {
 	if (server->state == SMTP_SERVER_CLOSED)
 		return;
-	say_simple(server, code, status, text);
-	close_session(server);
+	server_say_simple(server, code, status, text);
+	server_close(server);
 }
 
 void smtp_server_tls_established(struct smtp_server *server,
@@ -295,18 +248,12 @@ void smtp_server_tls_established(struct smtp_server *server,
 {
 	server->settings.capabilities = capabilities;
 	server->is_esmtp = server->authenticated = false;
-	end_transaction(server, true);
+	server_end_transaction(server, true);
 	forget_input(server);
-	set_state(server, SMTP_SERVER_START);
+	server_set_state(server, SMTP_SERVER_START);
 }
 
-/* ---- commands ---- */
-
-typedef enum smtp_server_event_type
-(*command_fn)(struct smtp_server *server, const struct smtp_command *command,
-              struct smtp_server_event *event);
-
-static enum smtp_server_event_type ask(struct smtp_server *server,
+enum smtp_server_event_type server_ask(struct smtp_server *server,
                                        enum question question,
                                        enum smtp_server_event_type type)
 {
@@ -314,362 +261,10 @@ static enum smtp_server_event_type ask(struct smtp_server *server,
 	return type;
 }
 
-static enum smtp_server_event_type
-command_hello(struct smtp_server *server, const struct smtp_command *command,
-              struct smtp_server_event *event)
+void server_close_if_talking(struct smtp_server *server)
 {
-	end_transaction(server, true);
-	event->ehlo.helo_name = command->argument;
-	event->ehlo.is_esmtp = command->verb == SMTP_VERB_EHLO;
-	server->is_esmtp = event->ehlo.is_esmtp;
-	return ask(server, ASK_EHLO, SMTP_SERVER_EV_EHLO);
-}
-
-static enum smtp_server_event_type
-command_starttls(struct smtp_server *server, const struct smtp_command *command,
-                 struct smtp_server_event *event)
-{
-	if (!(server->settings.capabilities & SMTP_CAP(STARTTLS)))
-		refuse_line(server, 502, "5.5.1",
-		            "STARTTLS is not offered here");
-	else if (command->argument.len > 0)
-		refuse_line(server, 501, "5.5.4",
-		            "STARTTLS takes no argument");
-	else if (server->transaction)
-		refuse_line(server, 503, "5.5.1",
-		            "STARTTLS inside a mail transaction");
-	else
-		return ask(server, ASK_STARTTLS, SMTP_SERVER_EV_STARTTLS);
-	return SMTP_SERVER_EV_NONE;
-}
-
-static bool decode_response(struct smtp_server *server, struct text encoded)
-{
-	buf_clear(&server->decoded);
-	if (encoded.len == 1 && encoded.data[0] == '=')
-		return true;
-	return base64_decode(&server->decoded, encoded);
-}
-
-static enum smtp_server_event_type
-command_auth(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	struct text rest = command->argument;
-	struct text mechanism = { "", 0 };
-
-	text_token(&rest, ' ', &mechanism);
-	rest = text_trim(rest);
-	if (!(server->settings.capabilities & SMTP_CAP(AUTH)))
-		refuse_line(server, 503, "5.5.1",
-		            "AUTH is not offered here; send without login");
-	else if (server->authenticated || server->transaction)
-		refuse_line(server, 503, "5.5.1",
-		            "AUTH is not allowed now");
-	else if (mechanism.len == 0)
-		refuse_line(server, 501, "5.5.4",
-		            "AUTH needs a mechanism");
-	else if (!decode_response(server, rest))
-		refuse_line(server, 501, "5.5.2",
-		            "The initial response is not base64");
-	else {
-		event->auth.mechanism = mechanism;
-		event->auth.has_response = rest.len > 0;
-		event->auth.response = buf_text(&server->decoded);
-		return ask(server, ASK_AUTH, SMTP_SERVER_EV_AUTH);
-	}
-	return SMTP_SERVER_EV_NONE;
-}
-
-/* Checks that MAIL and RCPT share; false when the answer has been given. */
-static bool read_path(struct smtp_server *server,
-                      const struct smtp_command *command,
-                      struct smtp_path *path_r, struct text *params_r)
-{
-	bool is_mail = command->verb == SMTP_VERB_MAIL;
-	const char *error = NULL;
-	char text[160];
-
-	if (!command->has_keyword)
-		error = is_mail ? "the command is MAIL FROM:<address>"
-		                : "the command is RCPT TO:<address>";
-	else
-		smtp_path_parse(command->argument, path_r, params_r, &error);
-	if (error == NULL)
-		return true;
-	snprintf(text, sizeof text, "Bad %s address: %s",
-	         is_mail ? "sender" : "recipient", error);
-	refuse_line(server, 501, is_mail ? "5.1.7" : "5.1.3", text);
-	return false;
-}
-
-static bool size_fits(struct smtp_server *server,
-                      const struct smtp_command *command,
-                      const struct smtp_mail_params *params)
-{
-	char text[160];
-	uint64_t max = server->settings.max_message_size;
-
-	if (max == 0 || !params->has_size || params->size <= max)
-		return true;
-	snprintf(text, sizeof text,
-	         "The message is larger than the %llu octets allowed here",
-	         (unsigned long long)max);
-	refuse_line(server, 552, "5.3.4", text);
-	return false;
-}
-
-static enum smtp_server_event_type
-command_mail(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	struct text params;
-	struct smtp_reply error;
-
-	if (server->transaction) {
-		refuse_line(server, 503, "5.5.1",
-		            "A mail transaction is open already");
-		return SMTP_SERVER_EV_NONE;
-	}
-	if (!read_path(server, command, &event->mail.path, &params))
-		return SMTP_SERVER_EV_NONE;
-	if (!smtp_mail_params_parse(params, &event->mail.params, &error)) {
-		refuse(server, buf_text(&server->line), &error);
-		return SMTP_SERVER_EV_NONE;
-	}
-	if (!size_fits(server, command, &event->mail.params))
-		return SMTP_SERVER_EV_NONE;
-	return ask(server, ASK_MAIL, SMTP_SERVER_EV_MAIL);
-}
-
-static enum smtp_server_event_type
-command_rcpt(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	struct text params;
-	struct smtp_reply error;
-
-	if (!server->transaction) {
-		refuse_line(server, 503, "5.5.1",
-		            "MAIL FROM comes before RCPT TO");
-		return SMTP_SERVER_EV_NONE;
-	}
-	if (server->settings.max_recipients > 0 &&
-	    server->recipients >= server->settings.max_recipients) {
-		/* RFC 5321 4.5.3.1.10: 452, and those before are kept. */
-		refuse_line(server, 452, "4.5.3",
-		            "Too many recipients for one message");
-		return SMTP_SERVER_EV_NONE;
-	}
-	if (!read_path(server, command, &event->rcpt.path, &params))
-		return SMTP_SERVER_EV_NONE;
-	if (smtp_path_is_null(&event->rcpt.path)) {
-		refuse_line(server, 501, "5.1.3",
-		            "Bad recipient address: it is empty");
-		return SMTP_SERVER_EV_NONE;
-	}
-	if (!smtp_rcpt_params_parse(params, &event->rcpt.params, &error)) {
-		refuse(server, buf_text(&server->line), &error);
-		return SMTP_SERVER_EV_NONE;
-	}
-	return ask(server, ASK_RCPT, SMTP_SERVER_EV_RCPT);
-}
-
-/* Bytes behind a refused DATA may be a body that would read as commands: a
- * client that did not wait for the 354 is not listening (RFC 2920 3.1). */
-static void close_if_talking(struct smtp_server *server)
-{
-	if (unread(server).len > 0)
-		close_session(server);
-}
-
-static enum smtp_server_event_type
-command_data(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	if (!server->transaction)
-		refuse_line(server, 503, "5.5.1",
-		            "MAIL FROM and RCPT TO come before DATA");
-	else if (server->recipients == 0)
-		refuse_line(server, 554, "5.5.1",
-		            "No valid recipients");
-	else if (command->argument.len > 0)
-		refuse_line(server, 501, "5.5.4",
-		            "DATA takes no argument");
-	else
-		return ask(server, ASK_DATA, SMTP_SERVER_EV_DATA);
-	close_if_talking(server);
-	return SMTP_SERVER_EV_NONE;
-}
-
-static enum smtp_server_event_type
-command_bdat(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	refuse_line(server, 502, "5.5.1",
-	              "BDAT is not offered here, closing the connection");
-	close_session(server);
-	return SMTP_SERVER_EV_NONE;
-}
-
-static enum smtp_server_event_type
-command_rset(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	end_transaction(server, true);
-	say_simple(server, 250, "2.0.0", "Ok");
-	return SMTP_SERVER_EV_NONE;
-}
-
-static enum smtp_server_event_type
-command_noop(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	say_simple(server, 250, "2.0.0", "Ok");
-	return SMTP_SERVER_EV_NONE;
-}
-
-static enum smtp_server_event_type
-command_help(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	say_simple(server, 214, "2.0.0",
-	           "HELO EHLO MAIL RCPT DATA RSET NOOP QUIT");
-	return SMTP_SERVER_EV_NONE;
-}
-
-static enum smtp_server_event_type
-command_vrfy(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	say_simple(server, 252, "2.0.0",
-	           "Cannot verify; send the message and see");
-	return SMTP_SERVER_EV_NONE;
-}
-
-static enum smtp_server_event_type
-command_expn(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	refuse_line(server, 502, "5.5.1", "EXPN is not offered");
-	return SMTP_SERVER_EV_NONE;
-}
-
-static enum smtp_server_event_type
-command_quit(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
-{
-	say_simple(server, 221, "2.0.0", "Bye");
-	close_session(server);
-	return SMTP_SERVER_EV_NONE;
-}
-
-static enum smtp_server_event_type
-command_unknown(struct smtp_server *server, const struct smtp_command *command,
-                struct smtp_server_event *event)
-{
-	refuse_line(server, 500, "5.5.2", "Unknown command");
-	return SMTP_SERVER_EV_NONE;
-}
-
-static const struct {
-	command_fn run;
-	bool needs_hello;   /* else 503 before EHLO */
-} commands[] = {
-	[SMTP_VERB_UNKNOWN] = { command_unknown, false },
-	[SMTP_VERB_HELO] = { command_hello, false },
-	[SMTP_VERB_EHLO] = { command_hello, false },
-	[SMTP_VERB_STARTTLS] = { command_starttls, true },
-	[SMTP_VERB_AUTH] = { command_auth, true },
-	[SMTP_VERB_MAIL] = { command_mail, true },
-	[SMTP_VERB_RCPT] = { command_rcpt, true },
-	[SMTP_VERB_DATA] = { command_data, true },
-	[SMTP_VERB_BDAT] = { command_bdat, false },
-	[SMTP_VERB_RSET] = { command_rset, false },
-	[SMTP_VERB_NOOP] = { command_noop, false },
-	[SMTP_VERB_HELP] = { command_help, false },
-	[SMTP_VERB_VRFY] = { command_vrfy, false },
-	[SMTP_VERB_EXPN] = { command_expn, false },
-	[SMTP_VERB_QUIT] = { command_quit, false },
-};
-
-static enum smtp_server_event_type
-refused_session(struct smtp_server *server, const struct smtp_command *command,
-                struct smtp_server_event *event)
-{
-	if (command->verb == SMTP_VERB_QUIT)
-		return command_quit(server, command, event);
-	refuse_line(server, 503, "5.5.1",
-	              "Not allowed here, see the greeting; QUIT");
-	if (++server->refused_commands >= REFUSED_COMMANDS)
-		close_session(server);
-	return SMTP_SERVER_EV_NONE;
-}
-
-static enum smtp_server_event_type
-auth_response(struct smtp_server *server, struct text line,
-              struct smtp_server_event *event)
-{
-	struct smtp_reply cancelled =
-		smtp_reply_make(501, "5.7.0", "Login cancelled");
-	struct smtp_reply undecodable =
-		smtp_reply_make(501, "5.5.2", "The response is not base64");
-
-	set_state(server, SMTP_SERVER_READY);
-	if (text_is(line, "*")) {
-		refuse(server, text_of("AUTH"), &cancelled);
-		return SMTP_SERVER_EV_NONE;
-	}
-	if (!decode_response(server, line)) {
-		refuse(server, text_of("AUTH"), &undecodable);
-		return SMTP_SERVER_EV_NONE;
-	}
-	event->auth.mechanism = text_of("");
-	event->auth.has_response = true;
-	event->auth.response = buf_text(&server->decoded);
-	return ask(server, ASK_AUTH, SMTP_SERVER_EV_AUTH_RESPONSE);
-}
-
-static enum smtp_server_event_type
-run_command(struct smtp_server *server, struct text line,
-            struct smtp_server_event *event)
-{
-	struct smtp_command command;
-
-	smtp_command_parse(line, &command);
-	if (server->state == SMTP_SERVER_REFUSED)
-		return refused_session(server, &command, event);
-	if (commands[command.verb].needs_hello &&
-	    server->state == SMTP_SERVER_START) {
-		refuse_line(server, 503, "5.5.1",
-		            "EHLO or HELO comes first");
-		return SMTP_SERVER_EV_NONE;
-	}
-	return commands[command.verb].run(server, &command, event);
-}
-
-/* A whole line is in server->line, its end taken off. */
-static enum smtp_server_event_type
-run_line(struct smtp_server *server, struct smtp_server_event *event)
-{
-	struct text line = buf_text(&server->line);
-	char masked[160];
-
-	if (server->state == SMTP_SERVER_AUTH) {
-		trace(server, SMTP_SIDE_CLIENT, text_of("(login response)"));
-		return auth_response(server, line, event);
-	}
-	smtp_command_masked(line, masked, sizeof masked);
-	trace(server, SMTP_SIDE_CLIENT, text_of(masked));
-	if (line.len == 0)
-		return SMTP_SERVER_EV_NONE; /* devices send them; harmless */
-	if (memchr(line.data, '\0', line.len) != NULL ||
-	    memchr(line.data, '\r', line.len) != NULL) {
-		refuse_line(server, 500, "5.5.2",
-		            "The command holds a NUL or a bare CR");
-		return SMTP_SERVER_EV_NONE;
-	}
-	return run_command(server, line, event);
+	if (server_unread(server).len > 0)
+		server_close(server);
 }
 
 /* ---- reading lines ---- */
@@ -689,8 +284,8 @@ static void skip_line(struct smtp_server *server, struct text input,
 	if (newline != NULL) {
 		server->skipping = 0;
 		if (in_auth)
-			set_state(server, SMTP_SERVER_READY);
-		refuse(server, buf_text(&server->line), &reply);
+			server_set_state(server, SMTP_SERVER_READY);
+		server_refuse(server, buf_text(&server->line), &reply);
 		buf_clear(&server->line);
 	} else if (server->skipping > LINE_GIVE_UP) {
 		smtp_server_goodbye(server, 421, "4.7.0",
@@ -701,7 +296,7 @@ static void skip_line(struct smtp_server *server, struct text input,
 /* Move input into server->line.  True when a line is complete there. */
 static bool gather_line(struct smtp_server *server)
 {
-	struct text input = unread(server);
+	struct text input = server_unread(server);
 	const char *newline;
 
 	if (input.len == 0)
@@ -729,7 +324,7 @@ static void trim_line_end(struct buf *line)
 static enum smtp_server_event_type
 next_command(struct smtp_server *server, struct smtp_server_event *event)
 {
-	while (unread(server).len > 0 &&
+	while (server_unread(server).len > 0 &&
 	       server->state != SMTP_SERVER_CLOSED && !server->has_refused) {
 		enum smtp_server_event_type type;
 
@@ -737,7 +332,7 @@ next_command(struct smtp_server *server, struct smtp_server_event *event)
 			continue;
 		trim_line_end(&server->line);
 		event->type = SMTP_SERVER_EV_NONE;
-		type = run_line(server, event);
+		type = server_run_line(server, event);
 		if (type != SMTP_SERVER_EV_NONE)
 			return type; /* views into line stay until answered */
 		buf_clear(&server->line);
@@ -781,12 +376,12 @@ static enum smtp_server_event_type end_data(struct smtp_server *server,
 	if (server->discarding) {
 		struct smtp_reply refusal = server->refusal;
 
-		end_transaction(server, false);
-		refuse(server, text_of("DATA"), &refusal);
+		server_end_transaction(server, false);
+		server_refuse(server, text_of("DATA"), &refusal);
 		return SMTP_SERVER_EV_NONE;
 	}
 	event->data_end = &server->data.stats;
-	return ask(server, ASK_DATA_END, SMTP_SERVER_EV_DATA_END);
+	return server_ask(server, ASK_DATA_END, SMTP_SERVER_EV_DATA_END);
 }
 
 static enum smtp_server_event_type next_data(struct smtp_server *server,
@@ -797,7 +392,7 @@ static enum smtp_server_event_type next_data(struct smtp_server *server,
 	int result;
 
 	for (;;) {
-		input = unread(server);
+		input = server_unread(server);
 		if (input.len == 0)
 			return SMTP_SERVER_EV_NONE;
 		piece = input;
@@ -857,7 +452,7 @@ static enum smtp_server_event_type read_on(struct smtp_server *server,
 			type = owed(server, event);
 	} while (type == SMTP_SERVER_EV_NONE &&
 	         server->state != SMTP_SERVER_CLOSED &&
-	         server->state != SMTP_SERVER_TLS && unread(server).len > 0);
+	         server->state != SMTP_SERVER_TLS && server_unread(server).len > 0);
 	return type;
 }
 
@@ -871,7 +466,7 @@ enum smtp_server_event_type smtp_server_next(struct smtp_server *server,
 		type = owed(server, event_r);
 		if (type == SMTP_SERVER_EV_NONE &&
 		    server->state == SMTP_SERVER_CONNECT)
-			type = ask(server, ASK_CONNECT,
+			type = server_ask(server, ASK_CONNECT,
 			           SMTP_SERVER_EV_CONNECT);
 		else if (type == SMTP_SERVER_EV_NONE &&
 		         server->state != SMTP_SERVER_TLS &&
@@ -882,155 +477,4 @@ enum smtp_server_event_type smtp_server_next(struct smtp_server *server,
 	if (type == SMTP_SERVER_EV_NONE)
 		keep_unread(server);
 	return type;
-}
-
-/* ---- answers ---- */
-
-static void answered_connect(struct smtp_server *server, int code)
-{
-	if (code / 100 == 2)
-		set_state(server, SMTP_SERVER_START);
-	else
-		set_state(server, SMTP_SERVER_REFUSED);
-}
-
-/* "250 name" gets the capabilities behind it. */
-static void say_ehlo(struct smtp_server *server, const struct smtp_reply *reply)
-{
-	struct buf lines = BUF_INIT(1024);
-	struct smtp_caps caps = { .set = server->settings.capabilities,
-		.max_size = server->settings.max_message_size };
-	struct smtp_reply full = *reply;
-
-	if (server->settings.mechanisms != NULL)
-		snprintf(caps.mechanisms, sizeof caps.mechanisms, "%s",
-		         server->settings.mechanisms);
-	buf_text_append(&lines, reply->text);
-	buf_putc(&lines, '\n');
-	smtp_caps_print(&lines, &caps);
-	full.text = buf_text(&lines);
-	if (full.text.len > 0 && full.text.data[full.text.len - 1] == '\n')
-		full.text.len--;
-	say(server, &full);
-	buf_free(&lines);
-}
-
-static void answered_starttls(struct smtp_server *server, int code)
-{
-	if (code / 100 != 2)
-		return;
-	/* What was pipelined behind STARTTLS is an attack or a mistake; its
-	 * sender cannot be served either way (RFC 3207 4.2). */
-	if (unread(server).len > 0) {
-		close_session(server);
-		return;
-	}
-	set_state(server, SMTP_SERVER_TLS);
-}
-
-static void answered_auth(struct smtp_server *server, int code)
-{
-	buf_wipe(&server->decoded);
-	if (code == 334)
-		set_state(server, SMTP_SERVER_AUTH);
-	else if (code / 100 == 2)
-		server->authenticated = true;
-}
-
-static void answered_mail(struct smtp_server *server, int code)
-{
-	if (code / 100 != 2)
-		return;
-	server->transaction = true;
-	server->recipients = 0;
-	set_state(server, SMTP_SERVER_MAIL);
-}
-
-static void answered_rcpt(struct smtp_server *server, int code)
-{
-	if (code / 100 != 2)
-		return;
-	server->recipients++;
-	set_state(server, SMTP_SERVER_RCPT);
-}
-
-static void answered_data(struct smtp_server *server, int code)
-{
-	if (code != 354) {
-		end_transaction(server, true);
-		close_if_talking(server);
-		return;
-	}
-	smtp_data_reader_init(&server->data);
-	server->discarding = false;
-	set_state(server, SMTP_SERVER_DATA);
-}
-
-static void answered(struct smtp_server *server, enum question question,
-                     int code)
-{
-	switch (question) {
-	case ASK_CONNECT:
-		answered_connect(server, code);
-		break;
-	case ASK_EHLO:
-		if (code / 100 == 2)
-			set_state(server, SMTP_SERVER_READY);
-		break;
-	case ASK_STARTTLS:
-		answered_starttls(server, code);
-		break;
-	case ASK_AUTH:
-		answered_auth(server, code);
-		break;
-	case ASK_MAIL:
-		answered_mail(server, code);
-		break;
-	case ASK_RCPT:
-		answered_rcpt(server, code);
-		break;
-	case ASK_DATA:
-		answered_data(server, code);
-		break;
-	case ASK_DATA_END:
-		end_transaction(server, false);
-		break;
-	case ASK_NOTHING:
-		break;
-	}
-}
-
-void smtp_server_reply(struct smtp_server *server,
-                       const struct smtp_reply *reply)
-{
-	enum question question = server->asking;
-
-	assert(question != ASK_NOTHING);
-	server->asking = ASK_NOTHING;
-	if (question == ASK_EHLO && reply->code == 250 && server->is_esmtp &&
-	    server->settings.capabilities != 0)
-		say_ehlo(server, reply);
-	else
-		say(server, reply);
-	buf_wipe(&server->line);
-	if (reply->code == 421)
-		close_session(server);
-	else
-		answered(server, question, reply->code);
-	if (smtp_reply_positive(reply) || reply->code == 354)
-		server->bad_commands = 0;
-}
-
-void smtp_server_replyf(struct smtp_server *server, int code,
-                        const char *status, const char *format, ...)
-{
-	char text[1024];
-	struct smtp_reply reply;
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	reply = smtp_reply_make(code, status, text);
-	smtp_server_reply(server, &reply);
 }

@@ -1,0 +1,154 @@
+#include "proto/smtp_server_private.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static void answered_connect(struct smtp_server *server, int code)
+{
+	if (code / 100 == 2)
+		server_set_state(server, SMTP_SERVER_START);
+	else
+		server_set_state(server, SMTP_SERVER_REFUSED);
+}
+
+/* "250 name" gets the capabilities behind it. */
+static void say_ehlo(struct smtp_server *server, const struct smtp_reply *reply)
+{
+	struct buf lines = BUF_INIT(1024);
+	struct smtp_caps caps = { .set = server->settings.capabilities,
+		.max_size = server->settings.max_message_size };
+	struct smtp_reply full = *reply;
+
+	if (server->settings.mechanisms != NULL)
+		snprintf(caps.mechanisms, sizeof caps.mechanisms, "%s",
+		         server->settings.mechanisms);
+	buf_text_append(&lines, reply->text);
+	buf_putc(&lines, '\n');
+	smtp_caps_print(&lines, &caps);
+	full.text = buf_text(&lines);
+	if (full.text.len > 0 && full.text.data[full.text.len - 1] == '\n')
+		full.text.len--;
+	server_say(server, &full);
+	buf_free(&lines);
+}
+
+static void answered_starttls(struct smtp_server *server, int code)
+{
+	if (code / 100 != 2)
+		return;
+	/* What was pipelined behind STARTTLS is an attack or a mistake; its
+	 * sender cannot be served either way (RFC 3207 4.2). */
+	if (server_unread(server).len > 0) {
+		server_close(server);
+		return;
+	}
+	server_set_state(server, SMTP_SERVER_TLS);
+}
+
+static void answered_auth(struct smtp_server *server, int code)
+{
+	buf_wipe(&server->decoded);
+	if (code == 334)
+		server_set_state(server, SMTP_SERVER_AUTH);
+	else if (code / 100 == 2)
+		server->authenticated = true;
+}
+
+static void answered_mail(struct smtp_server *server, int code)
+{
+	if (code / 100 != 2)
+		return;
+	server->transaction = true;
+	server->recipients = 0;
+	server_set_state(server, SMTP_SERVER_MAIL);
+}
+
+static void answered_rcpt(struct smtp_server *server, int code)
+{
+	if (code / 100 != 2)
+		return;
+	server->recipients++;
+	server_set_state(server, SMTP_SERVER_RCPT);
+}
+
+static void answered_data(struct smtp_server *server, int code)
+{
+	if (code != 354) {
+		server_end_transaction(server, true);
+		server_close_if_talking(server);
+		return;
+	}
+	smtp_data_reader_init(&server->data);
+	server->discarding = false;
+	server_set_state(server, SMTP_SERVER_DATA);
+}
+
+static void answered(struct smtp_server *server, enum question question,
+                     int code)
+{
+	switch (question) {
+	case ASK_CONNECT:
+		answered_connect(server, code);
+		break;
+	case ASK_EHLO:
+		if (code / 100 == 2)
+			server_set_state(server, SMTP_SERVER_READY);
+		break;
+	case ASK_STARTTLS:
+		answered_starttls(server, code);
+		break;
+	case ASK_AUTH:
+		answered_auth(server, code);
+		break;
+	case ASK_MAIL:
+		answered_mail(server, code);
+		break;
+	case ASK_RCPT:
+		answered_rcpt(server, code);
+		break;
+	case ASK_DATA:
+		answered_data(server, code);
+		break;
+	case ASK_DATA_END:
+		server_end_transaction(server, false);
+		break;
+	case ASK_NOTHING:
+		break;
+	}
+}
+
+void smtp_server_reply(struct smtp_server *server,
+                       const struct smtp_reply *reply)
+{
+	enum question question = server->asking;
+
+	assert(question != ASK_NOTHING);
+	server->asking = ASK_NOTHING;
+	if (question == ASK_EHLO && reply->code == 250 && server->is_esmtp &&
+	    server->settings.capabilities != 0)
+		say_ehlo(server, reply);
+	else
+		server_say(server, reply);
+	buf_wipe(&server->line);
+	if (reply->code == 421)
+		server_close(server);
+	else
+		answered(server, question, reply->code);
+	if (smtp_reply_positive(reply) || reply->code == 354)
+		server->bad_commands = 0;
+}
+
+void smtp_server_replyf(struct smtp_server *server, int code,
+                        const char *status, const char *format, ...)
+{
+	char text[1024];
+	struct smtp_reply reply;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	reply = smtp_reply_make(code, status, text);
+	smtp_server_reply(server, &reply);
+}

@@ -1,0 +1,69 @@
+/*
+ * smtp_server_private -- what the files of the server engine share, and nobody
+ * else includes: smtp_server.c (bytes in and out, lines, mail data, the pull),
+ * smtp_server_commands.c (a function per verb), smtp_server_answers.c (what an
+ * answer means).
+ */
+#ifndef PROTO_SMTP_SERVER_PRIVATE_H
+#define PROTO_SMTP_SERVER_PRIVATE_H
+
+#include "proto/smtp_server.h"
+
+/* The question that is open, if one is. */
+enum question {
+	ASK_NOTHING, ASK_CONNECT, ASK_EHLO, ASK_STARTTLS, ASK_AUTH, ASK_MAIL,
+	ASK_RCPT, ASK_DATA, ASK_DATA_END
+};
+
+struct smtp_server {
+	struct smtp_server_settings settings;
+	enum smtp_server_state state;
+	enum question asking;
+	bool is_esmtp, authenticated;
+	bool transaction;            /* MAIL was accepted and not yet ended */
+	unsigned recipients;         /* accepted in this transaction */
+	unsigned bad_commands;       /* since the last good one */
+	unsigned refused_commands;
+	uint64_t skipping;           /* octets of an over-long line so far */
+	struct smtp_data_reader data;
+	bool discarding;             /* the rest of the data is not wanted */
+	struct smtp_reply refusal;   /* and this is its answer */
+	char refusal_text[200];
+	bool owes_reset, owes_close; /* news to be told by the next next() */
+	bool has_refused;
+	struct smtp_reply refused_reply;
+	char refused_command[128], refused_text[256];
+	struct text input;           /* what feed() was given, not yet read */
+	struct buf kept;             /* input that outlived its feed() */
+	struct buf line;             /* the command line views point into */
+	struct buf decoded;          /* a SASL response */
+	struct buf output;
+};
+
+/* smtp_server.c */
+void server_set_state(struct smtp_server *server, enum smtp_server_state state);
+struct text server_unread(const struct smtp_server *server);
+void server_trace(struct smtp_server *server, enum smtp_side side,
+                  struct text line);
+void server_say(struct smtp_server *server, const struct smtp_reply *reply);
+void server_close(struct smtp_server *server);
+void server_say_simple(struct smtp_server *server, int code,
+                       const char *status, const char *text);
+/* Bytes behind a refused DATA may be a body that would read as commands: a
+ * client that did not wait for the 354 is not listening (RFC 2920 3.1). */
+void server_close_if_talking(struct smtp_server *server);
+enum smtp_server_event_type server_ask(struct smtp_server *server,
+                                       enum question question,
+                                       enum smtp_server_event_type type);
+/* The one place where a transaction ends; tell: by EV_RESET. */
+void server_end_transaction(struct smtp_server *server, bool tell);
+/* The engine's own refusal: said, told by EV_REFUSED, counted. */
+void server_refuse(struct smtp_server *server, struct text command,
+                   const struct smtp_reply *reply);
+
+/* smtp_server_commands.c: run the line in server->line, its end taken off.
+ * NONE: it has been answered. */
+enum smtp_server_event_type server_run_line(struct smtp_server *server,
+                                            struct smtp_server_event *event);
+
+#endif
