@@ -71,6 +71,7 @@ static const struct {
 	{ BYTES("<a@b> c@d"), BYTES(""), BYTES(""), 0 },
 	{ BYTES("X <<a@b>>"), BYTES("X"), BYTES(""), 0 },
 	{ BYTES("X <a@b"), BYTES("X"), BYTES(""), 0 },
+	{ BYTES("a@b <c@d"), BYTES("a@b"), BYTES(""), 0 },
 	{ BYTES("X a@b>"), BYTES("X a@b"), BYTES(""), 0 },
 	{ BYTES("a@b c@d"), BYTES("a@b c@d"), BYTES(""), 0 },
 	{ BYTES("John a@b"), BYTES("John a@b"), BYTES(""), 0 },

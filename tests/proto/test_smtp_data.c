@@ -247,6 +247,8 @@ static const struct {
 	{ BYTES("..a\r\n.b.c\r\nd.\r\n"),
 	  BYTES("...a\r\n..b.c\r\nd.\r\n.\r\n") },
 	{ BYTES("\r\n.\r\n.\r\n"), BYTES("\r\n..\r\n..\r\n.\r\n") },
+	/* Only CRLF begins a line, for us as for the server. */
+	{ BYTES("a\n.b\r.\r\n"), BYTES("a\n.b\r.\r\n.\r\n") },
 	{ BYTES("a\0.\r\n\0.\r\n"), BYTES("a\0.\r\n\0.\r\n.\r\n") },
 };
 
