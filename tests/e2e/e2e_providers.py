@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 
-from e2e_tools import (BUILD, PASSWORD, Process, built, free_port, need,
+from e2e_tools import (BUILD, PASSWORD, Process, free_port, need,
                        wait_until)
 
 USER = "scanner@contoso.test"
@@ -79,15 +79,24 @@ class Provider(Process):
         self.port = free_port("127.0.0.1")
 
     def account(self, **more):
-        return {"host": self.host, "port": self.port, "tls": "starttls",
+        keys = {"host": self.host, "port": self.port, "tls": "starttls",
                 "tls_ca_file": self.ca.pem, "username": self.user,
                 "password": self.password, **more}
+        return {key: value for key, value in keys.items() if value is not None}
 
     def wait_arrived(self, count=1):
         return wait_until(
             lambda: (got if len(got := self.arrived()) >= count else None),
             f"{count} messages at the provider, {len(self.arrived())} came",
             why=self.log_text)
+
+    def wait_copies(self, before, to):
+        """The messages after the first `before`, once all of to have one."""
+        def complete():
+            new = self.arrived()[before:]
+            have = sorted(one for message in new for one in message.recipients)
+            return new if have == sorted(to) else None
+        return wait_until(complete, f"mail for {to}", why=self.log_text)
 
     def wait_port(self):
         def answers():

@@ -80,6 +80,15 @@ def free_port(host):
     raise AssertionError(f"no free port on {host}")
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 class TestCA:
     """A certification authority for one run."""
 

@@ -1,0 +1,63 @@
+"""A message from a device reaches the provider, whatever the device is and
+whoever the provider is, octet for octet, under a sender the provider takes."""
+
+from e2e_devices import DEVICES, scan
+from e2e_providers import (USER, OpenSmtpdProvider, PostfixProvider,
+                           PracticeProvider)
+from e2e_tools import as_root
+from lanpost_e2e import Lanpost, TestCase, main
+
+SENDER = "printer@lan.test"
+TO = ("boss@example.test", "archive@example.test")
+
+
+class Delivery(TestCase):
+    def check_arrived(self, arrived, sent):
+        """sent: as the device gave it.  Received is on top, From is the
+        account's, Reply-To says who it was; all else is as it was."""
+        head, _, body = sent.partition(b"\r\n\r\n")
+        self.assertEqual(arrived.body, body)
+        self.assertEqual(arrived.sender, USER)
+        fields = list(arrived.fields)
+        name, received = fields.pop(0)
+        self.assertEqual(name, b"Received")
+        self.assertIn(b"by relay.test", received)
+        self.assertEqual(arrived.get("Reply-To"), [SENDER])
+        self.assertEqual(arrived.get("From"),
+                         [f'"Copier, 2nd floor" <{USER}>'])
+        rest = [name + b":" + value for name, value in fields
+                if name not in (b"From", b"Reply-To")]
+        lines = head.replace(b"\r\n ", b"\0 ").replace(b"\r\n\t", b"\0\t")
+        self.assertEqual(rest, [line.replace(b"\0", b"\r\n")
+                                for line in lines.split(b"\r\n")
+                                if not line.startswith(b"From:")])
+
+    def story(self, provider):
+        provider = self.start(provider)
+        lanpost = self.start(Lanpost(account=provider.account()))
+        for name, device in DEVICES.items():
+            with self.subTest(device=name):
+                before = len(provider.arrived())
+                sent = scan(f"{name}-to-{type(provider).__name__}")
+                device(lanpost.address, sent, SENDER, TO)
+                lanpost.wait_event("delivered", subject=lambda s: name in s)
+                new = provider.wait_copies(before, TO)
+                for arrived in new:
+                    self.check_arrived(arrived, sent)
+        self.assertEqual(lanpost.events("failed"), [])
+        self.assertEqual(lanpost.events("deferred"), [])
+        self.assertEqual(lanpost.stop(), 0)
+
+    def test_postfix_with_dovecot(self):
+        self.story(PostfixProvider(self.ca))
+
+    def test_opensmtpd(self):
+        self.story(OpenSmtpdProvider(self.ca))
+
+    def test_practice_provider(self):
+        self.story(PracticeProvider(self.ca))
+
+
+if __name__ == "__main__":
+    as_root()
+    main()
