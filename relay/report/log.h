@@ -51,8 +51,15 @@ struct log_field {
 	int64_t number;
 };
 
+/* NULL leaves the field out. */
+static inline struct text log_text(const char *string)
+{
+	return string == NULL ? text_make(NULL, 0) : text_of(string);
+}
+
 #define F_TEXT(k, t) ((struct log_field){ (k), LOG_FIELD_TEXT, (t), 0 })
-#define F_STR(k, s)  ((struct log_field){ (k), LOG_FIELD_TEXT, text_of(s), 0 })
+#define F_STR(k, s) \
+	((struct log_field){ (k), LOG_FIELD_TEXT, log_text(s), 0 })
 #define F_INT(k, n) \
 	((struct log_field){ (k), LOG_FIELD_NUMBER, { "", 0 }, (int64_t)(n) })
 
