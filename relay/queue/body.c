@@ -16,13 +16,13 @@ struct body {
 	struct body_callbacks callbacks;
 	void *ctx;
 	uint64_t size;
-	int code;             /* errno of the first failure */
+	int code; /* errno of the first failure */
 	bool is_file;
-	bool finishing;       /* the owner has said body_finish() */
-	bool aborted;         /* the owner has said body_abort() */
-	bool told_to_wait;    /* body_append() has returned false */
-	struct timer *later;  /* for an on_finish that waits for no disk */
-	char *bytes;          /* what gathers */
+	bool finishing;      /* the owner has said body_finish() */
+	bool aborted;        /* the owner has said body_abort() */
+	bool told_to_wait;   /* body_append() has returned false */
+	struct timer *later; /* for an on_finish that waits for no disk */
+	char *bytes;         /* what gathers */
 	size_t len, room;
 	bool block_is_out;
 	/* The worker's while block_is_out, the loop's otherwise. */
@@ -45,7 +45,7 @@ static bool code_is_full(int code)
 }
 
 struct body *body_new(struct spool *spool, struct loop *loop, message_id id,
-                      const struct body_callbacks *callbacks, void *ctx)
+		      const struct body_callbacks *callbacks, void *ctx)
 {
 	struct body *body = xcalloc(1, sizeof(*body));
 
@@ -73,10 +73,9 @@ static bool create_file(struct body *body)
 {
 	char name[MESSAGE_ID_TEXT];
 
-	body->fd = openat(spool_bodies_fd(body->spool),
-	                  message_id_print(body->id, name),
-	                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-	                  0600);
+	body->fd = openat(
+		spool_bodies_fd(body->spool), message_id_print(body->id, name),
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return body->fd >= 0;
 }
 
@@ -102,7 +101,7 @@ static bool write_all(int fd, const char *bytes, size_t len, uint64_t offset)
 static bool start_write_back(struct body *body)
 {
 	if (sync_file_range(body->fd, (off_t)body->offset,
-	                    (off_t)body->block.len, SYNC_FILE_RANGE_WRITE) == 0)
+			    (off_t)body->block.len, SYNC_FILE_RANGE_WRITE) == 0)
 		return true;
 	/* Not every file system knows how, and none has to. */
 	return errno == ENOSYS || errno == EINVAL || errno == ESPIPE ||
@@ -127,8 +126,8 @@ static bool store_block(struct body *body)
 	if (!write_all(body->fd, bytes, len, body->offset))
 		return false;
 	if (len > 0)
-		body->checksum = (uint32_t)crc32_z(
-			body->checksum, (const Bytef *)bytes, len);
+		body->checksum = (uint32_t)crc32_z(body->checksum,
+						   (const Bytef *)bytes, len);
 	if (body->block.is_last)
 		return fdatasync(body->fd) == 0 && close_file(body);
 	if (!start_write_back(body))
@@ -152,8 +151,8 @@ static void work_discard(void *ctx)
 
 	if (body->fd >= 0)
 		close_file(body);
-	unlinkat(spool_bodies_fd(body->spool),
-	         message_id_print(body->id, name), 0);
+	unlinkat(spool_bodies_fd(body->spool), message_id_print(body->id, name),
+		 0);
 }
 
 /* --- on the loop -------------------------------------------------------- */
@@ -179,7 +178,7 @@ static void tell_finished(void *ctx)
 
 	timer_free(&body->later);
 	body->callbacks.on_finish(body->ctx, code ? strerror(code) : NULL,
-	                          code_is_full(code));
+				  code_is_full(code));
 }
 
 static void finish_later(struct body *body)

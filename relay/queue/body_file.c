@@ -14,8 +14,8 @@ struct body_file {
 	struct spool *spool;
 	struct loop *loop;
 	int fd;
-	bool closed;         /* by the owner, while a read is out */
-	body_file_cb done;   /* NULL: no read is out */
+	bool closed;       /* by the owner, while a read is out */
+	body_file_cb done; /* NULL: no read is out */
 	void *ctx;
 	/* The worker's while a read is out. */
 	char *buffer;
@@ -44,20 +44,20 @@ static const char *what_is_wrong(int fd, uint64_t expected_size)
 	if ((uint64_t)info.st_size == expected_size)
 		return NULL;
 	snprintf(error_text, sizeof(error_text),
-	         "it holds %" PRIu64 " octets instead of %" PRIu64,
-	         (uint64_t)info.st_size, expected_size);
+		 "it holds %" PRIu64 " octets instead of %" PRIu64,
+		 (uint64_t)info.st_size, expected_size);
 	return error_text;
 }
 
 struct body_file *body_file_open(struct spool *spool, struct loop *loop,
-                                 message_id id, uint64_t expected_size,
-                                 const char **error_r)
+				 message_id id, uint64_t expected_size,
+				 const char **error_r)
 {
 	char name[MESSAGE_ID_TEXT];
 	struct body_file *file;
 	/* O_NONBLOCK: a FIFO in its place must not hold up the loop. */
 	int fd = openat(spool_bodies_fd(spool), message_id_print(id, name),
-	                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0) {
 		*error_r = strerror(errno);
@@ -94,8 +94,8 @@ static void work_read(void *ctx)
 	file->code = 0;
 	while (file->got < file->wanted) {
 		ssize_t n = pread(file->fd, file->buffer + file->got,
-		                  file->wanted - file->got,
-		                  (off_t)(file->offset + file->got));
+				  file->wanted - file->got,
+				  (off_t)(file->offset + file->got));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -129,7 +129,7 @@ static void read_done(void *ctx)
 }
 
 void body_file_read(struct body_file *file, uint64_t offset, size_t len,
-                    body_file_cb done, void *ctx)
+		    body_file_cb done, void *ctx)
 {
 	if (len > file->room) {
 		file->buffer = xrealloc(file->buffer, len);
@@ -169,7 +169,7 @@ static void work_remove(void *ctx)
 	/* What cannot be removed now is an orphan, which the next start
 	 * removes. */
 	unlinkat(spool_bodies_fd(removal->spool),
-	         message_id_print(removal->id, name), 0);
+		 message_id_print(removal->id, name), 0);
 }
 
 static void removal_done(void *ctx)

@@ -46,8 +46,8 @@ message_id message_id_new(int64_t now_ms, uint32_t random)
 {
 	message_id time = (message_id)(now_ms > 0 ? now_ms : 0);
 	message_id mask = (UINT64_C(1) << ID_CHANCE_BITS) - 1;
-	message_id wish = (time << ID_CHANCE_BITS | (random & mask)) &
-			  INT64_MAX;
+	message_id wish =
+		(time << ID_CHANCE_BITS | (random & mask)) & INT64_MAX;
 	message_id newest = atomic_load(&id_newest);
 	message_id id;
 
@@ -155,7 +155,7 @@ static bool is_power_of_two(size_t n)
 }
 
 struct recipient *envelope_add_recipient(struct envelope *envelope,
-                                         struct text address)
+					 struct text address)
 {
 	size_t n = envelope->n_recipients;
 	struct recipient *recipient;
@@ -164,7 +164,7 @@ struct recipient *envelope_add_recipient(struct envelope *envelope,
 	if (is_power_of_two(n))
 		envelope->recipients =
 			xrealloc(envelope->recipients,
-		                 (n ? 2 * n : 1) * sizeof(*recipient));
+				 (n ? 2 * n : 1) * sizeof(*recipient));
 	recipient = &envelope->recipients[envelope->n_recipients++];
 	recipient->address = text_dup(address);
 	recipient->state = RECIPIENT_QUEUED;
@@ -173,7 +173,7 @@ struct recipient *envelope_add_recipient(struct envelope *envelope,
 }
 
 size_t envelope_count(const struct envelope *envelope,
-                      enum recipient_state state)
+		      enum recipient_state state)
 {
 	size_t count = 0;
 
@@ -194,7 +194,7 @@ static bool list_address(struct buf *list, const char *address, size_t max)
 }
 
 char *envelope_recipient_list(const struct envelope *envelope,
-                              enum recipient_state state, size_t max)
+			      enum recipient_state state, size_t max)
 {
 	struct buf list = BUF_INIT(max + 32);
 	size_t left = envelope_count(envelope, state);

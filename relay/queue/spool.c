@@ -85,8 +85,8 @@ static bool open_bodies(struct spool *spool)
 }
 
 enum spool_open_result spool_open(struct spool **spool_r,
-                                  const struct spool_settings *settings,
-                                  const char **error_r)
+				  const struct spool_settings *settings,
+				  const char **error_r)
 {
 	struct spool *spool = spool_new(settings);
 	enum spool_open_result result = SPOOL_BROKEN;
@@ -101,7 +101,7 @@ enum spool_open_result spool_open(struct spool **spool_r,
 	if (spool->folder_fd < 0)
 		goto failed;
 	result = spool_folder_lock(spool->folder_fd, spool->folder,
-	                           &spool->lock_fd);
+				   &spool->lock_fd);
 	if (result != SPOOL_OPEN)
 		goto failed;
 	result = SPOOL_BROKEN;
@@ -179,7 +179,7 @@ static bool exceeds(uint64_t a, uint64_t b, uint64_t limit)
 }
 
 enum spool_room spool_room(struct spool *spool, uint64_t octets,
-                           uint64_t now_ms)
+			   uint64_t now_ms)
 {
 	if (spool->max_size > 0 &&
 	    exceeds(spool_used(spool), octets, spool->max_size))

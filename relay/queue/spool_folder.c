@@ -18,8 +18,7 @@ const char *spool_folder_error(void)
 	return error_text;
 }
 
-static bool fail(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
+static bool fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static bool fail(const char *format, ...)
 {
@@ -52,9 +51,9 @@ bool spool_folder_sync(int fd, const char *path)
 	if (fsync(fd) == 0)
 		return true;
 	return fail("the file system cannot sync the folder %s (%s), and "
-	            "without that mail would not be safe there: put the spool "
-	            "on a local disk",
-	            path, strerror(errno));
+		    "without that mail would not be safe there: put the spool "
+		    "on a local disk",
+		    path, strerror(errno));
 }
 
 static bool sync_path(const char *path)
@@ -104,8 +103,8 @@ static bool make_folder(const char *path, mode_t mode)
 	if (errno == EEXIST)
 		return true;
 	return fail("the folder %s cannot be made: %s; make it with mode 0700 "
-	            "for the user that runs lanpost",
-	            path, strerror(errno));
+		    "for the user that runs lanpost",
+		    path, strerror(errno));
 }
 
 bool spool_folder_make(const char *path)
@@ -123,17 +122,18 @@ static bool check_folder(int fd, const char *path)
 
 	if (fstat(fd, &info) != 0)
 		return fail("the folder %s cannot be examined: %s", path,
-		            strerror(errno));
+			    strerror(errno));
 	if (info.st_uid != geteuid())
-		return fail("the folder %s belongs to user %u, and lanpost runs "
-		            "as user %u: it must belong to that user and have "
-		            "mode 0700",
-		            path, (unsigned)info.st_uid, (unsigned)geteuid());
+		return fail(
+			"the folder %s belongs to user %u, and lanpost runs "
+			"as user %u: it must belong to that user and have "
+			"mode 0700",
+			path, (unsigned)info.st_uid, (unsigned)geteuid());
 	if (info.st_mode & (S_IWGRP | S_IWOTH))
 		return fail("the folder %s has mode %04o, so that others may "
-		            "write to it: it must have mode 0700 "
-		            "(chmod 0700 %s)",
-		            path, (unsigned)(info.st_mode & 07777), path);
+			    "write to it: it must have mode 0700 "
+			    "(chmod 0700 %s)",
+			    path, (unsigned)(info.st_mode & 07777), path);
 	return true;
 }
 
@@ -150,7 +150,7 @@ int spool_folder_open(int parent_fd, const char *name, const char *path)
 		return -1;
 	}
 	fd = openat(parent_fd, name,
-	            O_RDONLY | O_DIRECTORY | O_CLOEXEC | nofollow);
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | nofollow);
 	if (fd < 0) {
 		fail("the folder %s cannot be opened: %s; it must be a folder "
 		     "with mode 0700 of the user that runs lanpost",
@@ -169,8 +169,8 @@ int spool_folder_open(int parent_fd, const char *name, const char *path)
 static int open_lock(int folder_fd, const char *path)
 {
 	int fd = openat(folder_fd, "lock",
-	                O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-	                0600);
+			O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+			0600);
 	struct stat info;
 
 	if (fd < 0) {
@@ -211,7 +211,7 @@ static bool write_pid(int fd, const char *path)
 }
 
 enum spool_open_result spool_folder_lock(int folder_fd, const char *path,
-                                         int *lock_fd_r)
+					 int *lock_fd_r)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd = open_lock(folder_fd, path);

@@ -87,7 +87,8 @@ void store_outcome(struct store *store, struct outcome **outcome,
                    store_done_cb done, void *ctx);
 
 /* The queued messages that are due first, at most limit of them, in the order
- * of next_attempt_ms, id.  The callback owns the envelopes. */
+ * of next_attempt_ms, id.  The callback owns the envelopes, the store their
+ * array. */
 typedef void (*store_load_cb)(void *ctx, struct envelope **envelopes, size_t n,
                               const char *error);
 void store_load_due(struct store *store, size_t limit, store_load_cb done,

@@ -1,0 +1,258 @@
+#include "relay/queue/storage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "proto/xalloc.h"
+
+struct store {
+	struct loop *loop;
+	void (*on_health)(void *ctx, const char *error);
+	void *ctx;
+	bool healthy; /* as the loop has been told */
+	bool dispatching, closed;
+	struct storage storage;
+};
+
+/* --- back on the loop --------------------------------------------------- */
+
+static void call_done(struct job *job)
+{
+	switch (job->type) {
+	case JOB_ACCEPT:
+	case JOB_OUTCOME:
+		if (job->done)
+			job->done(job->ctx, job->error, job->full);
+		break;
+	case JOB_LOAD_DUE:
+		job->load_done(job->ctx,
+			       job->error ? NULL : job->load.envelopes,
+			       job->error ? 0 : job->load.n, job->error);
+		break;
+	case JOB_LOAD_BODY:
+		job->body_done(job->ctx, job->body.bytes, job->body.len,
+			       job->error);
+		break;
+	case JOB_PURGE:
+		break;
+	}
+}
+
+/* What the callback owns from now on is no longer the job's. */
+static void give_away(struct job *job)
+{
+	if (job->type == JOB_LOAD_DUE && !job->error)
+		job->load.n = 0;
+	if (job->type == JOB_LOAD_BODY)
+		job->body.bytes = NULL;
+}
+
+static void settle_bodies(struct store *store, const struct job *job)
+{
+	for (size_t i = 0; i < job->n_freed && !job->error; i++) {
+		const struct freed_body *freed = &job->freed[i];
+
+		spool_remove(store->storage.spool, freed->size);
+		if (freed->is_file)
+			body_file_remove(store->storage.spool, store->loop,
+					 freed->id);
+	}
+}
+
+static void settle(struct store *store, struct job *job)
+{
+	settle_bodies(store, job);
+	if (!store->closed) {
+		call_done(job);
+		give_away(job);
+	}
+	job_free(job);
+}
+
+/* Both, when it failed and recovered since the last time. */
+static void tell_health(struct store *store, char *error, bool works)
+{
+	if (error) {
+		store->healthy = false;
+		store->on_health(store->ctx, error);
+	}
+	if (works && !store->healthy && !store->closed) {
+		store->healthy = true;
+		store->on_health(store->ctx, NULL);
+	}
+	free(error);
+}
+
+static void store_free(struct store *store)
+{
+	storage_free(&store->storage);
+	notifier_free(&store->storage.notifier);
+	spool_close(&store->storage.spool);
+	free(store);
+}
+
+static void on_notify(void *ctx)
+{
+	struct store *store = ctx;
+	struct job_list finished;
+	struct job *job;
+	char *error;
+	bool works;
+
+	job_list_init(&finished);
+	works = storage_take(&store->storage, &finished, &error);
+	store->dispatching = true;
+	tell_health(store, error, works);
+	while ((job = job_list_take(&finished)) != NULL)
+		settle(store, job);
+	store->dispatching = false;
+	if (store->closed)
+		store_free(store);
+}
+
+/* --- opening and closing ------------------------------------------------ */
+
+static _Thread_local char error_text[1024];
+
+static bool fail_open(struct store *store, const char *sentence,
+		      const char **error_r)
+{
+	snprintf(error_text, sizeof(error_text), "%s", sentence);
+	*error_r = error_text;
+	db_close(&store->storage.db);
+	return false;
+}
+
+static bool open_database(struct store *store,
+			  struct store_recovery *recovery_r,
+			  const char **error_r)
+{
+	char *sentence;
+
+	if (!db_open_writer(&store->storage.db,
+			    spool_database(store->storage.spool), error_r))
+		return false;
+	if (recover(&store->storage.db, store->storage.spool, recovery_r,
+		    error_r) != SQLITE_OK) {
+		sentence = *error_r ? xstrdup(*error_r)
+				    : db_error(&store->storage.db, "read");
+		fail_open(store, sentence, error_r);
+		free(sentence);
+		return false;
+	}
+	/* The names of the database and of its log are entries like any. */
+	if (fsync(spool_folder_fd(store->storage.spool)) != 0)
+		return fail_open(store, "the spool folder cannot be synced",
+				 error_r);
+	return true;
+}
+
+struct store *store_open(struct spool *spool, struct loop *loop,
+			 void (*on_health)(void *ctx, const char *error),
+			 void *ctx, struct store_recovery *recovery_r,
+			 const char **error_r)
+{
+	struct store *store = xcalloc(1, sizeof(*store));
+
+	store->storage.spool = spool_hold(spool);
+	if (!open_database(store, recovery_r, error_r)) {
+		spool_close(&store->storage.spool);
+		free(store);
+		return NULL;
+	}
+	store->loop = loop;
+	store->on_health = on_health;
+	store->ctx = ctx;
+	store->healthy = true;
+	store->storage.notifier = notifier_new(loop, on_notify, store);
+	storage_start(&store->storage);
+	return store;
+}
+
+void store_close(struct store **store_ptr)
+{
+	struct store *store = *store_ptr;
+	struct job_list finished;
+	struct job *job;
+	char *error;
+
+	*store_ptr = NULL;
+	if (!store)
+		return;
+	storage_stop(&store->storage);
+	db_close(&store->storage.db);
+	store->closed = true;
+	job_list_init(&finished);
+	storage_take(&store->storage, &finished, &error);
+	free(error);
+	while ((job = job_list_take(&finished)) != NULL)
+		settle(store, job);
+	if (!store->dispatching)
+		store_free(store);
+}
+
+bool store_is_healthy(const struct store *store)
+{
+	return store->healthy;
+}
+
+void store_counters(const struct store *store, struct store_counters *out)
+{
+	out->commits = atomic_load(&store->storage.commits);
+	out->jobs = atomic_load(&store->storage.jobs);
+}
+
+/* --- what the loop asks ------------------------------------------------- */
+
+void store_accept(struct store *store, const struct envelope *envelope,
+		  const struct body *body, store_done_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_ACCEPT, ctx);
+
+	job->done = done;
+	job->accept.envelope = envelope;
+	job->accept.body = body;
+	storage_post(&store->storage, job);
+}
+
+void store_outcome(struct store *store, struct outcome **outcome,
+		   store_done_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_OUTCOME, ctx);
+
+	job->done = done;
+	job->outcome = *outcome;
+	*outcome = NULL;
+	storage_post(&store->storage, job);
+}
+
+void store_load_due(struct store *store, size_t limit, store_load_cb done,
+		    void *ctx)
+{
+	struct job *job = job_new(JOB_LOAD_DUE, ctx);
+
+	job->load_done = done;
+	job->load.limit = limit;
+	storage_post(&store->storage, job);
+}
+
+void store_load_body(struct store *store, message_id id, store_body_cb done,
+		     void *ctx)
+{
+	struct job *job = job_new(JOB_LOAD_BODY, ctx);
+
+	job->body_done = done;
+	job->body.id = id;
+	storage_post(&store->storage, job);
+}
+
+void store_purge(struct store *store, int64_t history_ms, int64_t failed_ms)
+{
+	struct job *job = job_new(JOB_PURGE, NULL);
+
+	job->purge.history_ms = history_ms;
+	job->purge.failed_ms = failed_ms;
+	storage_post(&store->storage, job);
+}

@@ -1,0 +1,151 @@
+/*
+ * store_db -- one connection to lanpost.db and its prepared statements; for
+ * the store's own files.
+ *
+ * The storage thread holds the one that writes; a command without a server
+ * holds one that reads.  A connection belongs to one thread at a time.
+ *
+ *   message    what an envelope holds, a row each; ids sort by age
+ *   recipient  (message, n): what became of each
+ *   body       data of messages whose body is BODY_IN_DATABASE
+ *   attempt    (message, n): the history of deliveries
+ *
+ * Numbers of enum message_state and enum recipient_state are on disk: their
+ * order is fixed.
+ */
+#ifndef RELAY_QUEUE_STORE_DB_H
+#define RELAY_QUEUE_STORE_DB_H
+
+#include <sqlite3.h>
+#include "relay/queue/envelope.h"
+
+/* Column message.body, on disk as well. */
+enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
+
+#define MESSAGE_COLUMNS                                                   \
+	"id, state, body, client, listener, helo, reverse_path, "         \
+	"header_from, subject, header_id, account, received_ms, "         \
+	"expires_ms, next_attempt_ms, finished_ms, attempts, reason, "    \
+	"size, header_size, checksum, has_8bit"
+
+#define STORE_SQL_MAP(X)                                                  \
+	X(BEGIN, "BEGIN IMMEDIATE")                                       \
+	X(COMMIT, "COMMIT")                                               \
+	X(ROLLBACK, "ROLLBACK")                                           \
+	/* accept */                                                      \
+	X(ADD_MESSAGE, "INSERT INTO message (" MESSAGE_COLUMNS ") VALUES" \
+	  " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                 \
+	X(ADD_RECIPIENT, "INSERT INTO recipient VALUES (?,?,?,?,?)")      \
+	X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                      \
+	/* outcome */                                                     \
+	X(SET_MESSAGE, "UPDATE message SET state = ?2,"                   \
+	  " next_attempt_ms = ?3, finished_ms = ?4, attempts = ?5,"       \
+	  " reason = ?6, body = CASE WHEN ?7 THEN 0 ELSE body END"        \
+	  " WHERE id = ?1")                                               \
+	X(SET_RECIPIENT, "UPDATE recipient SET state = ?3, reply = ?4"    \
+	  " WHERE message = ?1 AND n = ?2")                               \
+	X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (?1,"                  \
+	  " (SELECT ifnull(max(n), 0) + 1 FROM attempt"                   \
+	  " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7)")                \
+	X(GET_BODY_PLACE, "SELECT body, size FROM message WHERE id = ?")  \
+	X(DROP_BODY, "DELETE FROM body WHERE message = ?")                \
+	/* load */                                                        \
+	X(GET_DUE, "SELECT " MESSAGE_COLUMNS " FROM message"              \
+	  " WHERE state = 0 ORDER BY next_attempt_ms, id LIMIT ?")        \
+	X(GET_MESSAGE, "SELECT " MESSAGE_COLUMNS " FROM message"          \
+	  " WHERE id = ?")                                                \
+	X(GET_RECIPIENTS, "SELECT address, state, reply FROM recipient"   \
+	  " WHERE message = ? ORDER BY n")                                \
+	X(GET_BODY, "SELECT data, size, checksum FROM message"            \
+	  " JOIN body ON message = id WHERE id = ?")                      \
+	X(GET_QUEUE_IDS, "SELECT id FROM message WHERE state = 0"         \
+	  " UNION ALL SELECT id FROM message WHERE state = 3 ORDER BY 1") \
+	/* purge */                                                       \
+	X(GET_OLD_FAILED, "SELECT id FROM message WHERE state = 2"        \
+	  " AND body <> 0 AND finished_ms < ? LIMIT ?")                   \
+	X(SET_BODY_GONE, "UPDATE message SET body = 0 WHERE id = ?")      \
+	X(GET_AGES, "SELECT id, state, received_ms FROM message"          \
+	  " WHERE id > ? ORDER BY id LIMIT ?")                            \
+	X(DROP_RECIPIENTS, "DELETE FROM recipient WHERE message = ?")     \
+	X(DROP_ATTEMPTS, "DELETE FROM attempt WHERE message = ?")         \
+	X(DROP_MESSAGE, "DELETE FROM message WHERE id = ?")               \
+	/* recovery */                                                    \
+	X(GET_NEWEST, "SELECT max(id) FROM message")                      \
+	X(GET_FILES, "SELECT id, size FROM message"                       \
+	  " WHERE body = 2 AND state IN (0, 3)")                          \
+	X(GET_BROKEN, "SELECT id FROM message AS m"                       \
+	  " WHERE state = ? AND body <> 2 AND (body = 0 OR size IS NOT"   \
+	  " (SELECT length(data) FROM body WHERE message = m.id))")       \
+	X(FAIL_MESSAGE, "UPDATE message SET state = 2,"                   \
+	  " finished_ms = ?2, reason = ?3 WHERE id = ?1")                 \
+	X(FAIL_RECIPIENTS, "UPDATE recipient SET state = 2, reply = ?2"   \
+	  " WHERE message = ?1 AND state = 0")                            \
+	X(GET_QUEUED_SUM, "SELECT count(*), total(size) FROM message"     \
+	  " WHERE state = 0")                                             \
+	X(GET_HELD_SUM, "SELECT count(*), total(size) FROM message"       \
+	  " WHERE state = 3")                                             \
+	X(GET_FAILED_SUM, "SELECT count(*), total(size) FROM message"     \
+	  " WHERE state = 2 AND body <> 0")
+
+enum store_sql {
+#define X(name, sql) SQL_##name,
+	STORE_SQL_MAP(X)
+#undef X
+	SQL_COUNT
+};
+
+struct store_db {
+	sqlite3 *db;
+	char *path;
+	sqlite3_stmt *statements[SQL_COUNT];
+	int wal_pages;          /* in the log after the last commit */
+	int checkpointed_pages; /* of these, when it was looked at last */
+	message_id purged_to;   /* where the next purge looks on */
+};
+
+/* Opened, brought to the newest schema and checked; or false with a sentence
+ * in *error_r, a buffer of the calling thread. */
+bool db_open_writer(struct store_db *db, const char *path,
+                    const char **error_r);
+bool db_open_reader(struct store_db *db, const char *path,
+                    const char **error_r);
+void db_close(struct store_db *db);
+
+/* The statement, reset and without bindings; bind, step, reset. */
+sqlite3_stmt *db_statement(struct store_db *db, enum store_sql sql);
+/* Run it to the end: SQLITE_OK, or what went wrong. */
+int db_run(sqlite3_stmt *statement);
+/* Run it for one number. */
+int db_number(sqlite3_stmt *statement, int64_t *value_r);
+void db_bind_text(sqlite3_stmt *statement, int column, const char *text);
+
+/* A sentence about the last error, a new C string, with "read" or "written";
+ * and whether the disk is full. */
+char *db_error(struct store_db *db, const char *cannot_be);
+bool db_is_full(struct store_db *db);
+
+/* Move what the write-ahead log holds into the database, when it is time. */
+void db_checkpoint(struct store_db *db);
+
+/* ---- store_schema.c ---- */
+
+/* SQLITE_OK with *refusal_r NULL: ours, and not newer than we know (and, for
+ * reading, not older either).  A refusal is a sentence in a buffer of the
+ * thread.  Nothing is changed. */
+int schema_check_writable(sqlite3 *db, const char *path,
+                          const char **refusal_r);
+int schema_check_readable(sqlite3 *db, const char *path,
+                          const char **refusal_r);
+/* After schema_check_writable(): bring it to the newest. */
+int schema_migrate(sqlite3 *db);
+/* A commit that changes nothing and reaches the disk all the same. */
+int schema_touch(sqlite3 *db);
+
+/* ---- store_row.c ---- */
+
+void row_bind(sqlite3_stmt *statement, const struct envelope *envelope,
+              enum stored_body body);
+struct envelope *row_read(sqlite3_stmt *statement);
+int row_read_recipients(struct store_db *db, struct envelope *envelope);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * store_job -- what the loop asks of the storage thread; for the store's own
+ * files.
+ *
+ * A job belongs to the loop, then to the storage thread, then to the loop
+ * again; never to both.
+ */
+#ifndef RELAY_QUEUE_STORE_JOB_H
+#define RELAY_QUEUE_STORE_JOB_H
+
+#include "relay/queue/store.h"
+#include "relay/queue/store_db.h"
+
+enum job_type {
+	JOB_ACCEPT,
+	JOB_OUTCOME,
+	JOB_PURGE,
+	JOB_LOAD_DUE,  /* from here on they only read */
+	JOB_LOAD_BODY,
+};
+
+/* A body that no row needs any longer, once the group is committed. */
+struct freed_body {
+	message_id id;
+	uint64_t size;
+	bool is_file;
+};
+
+struct job {
+	struct job *next;
+	enum job_type type;
+	union {
+		store_done_cb done;
+		store_load_cb load_done;
+		store_body_cb body_done;
+	};
+	void *ctx;
+	char *error; /* NULL: it went well */
+	bool full;
+	struct freed_body *freed;
+	size_t n_freed;
+	union {
+		struct {
+			const struct envelope *envelope;
+			const struct body *body;
+		} accept;
+		struct outcome *outcome;
+		struct {
+			int64_t history_ms, failed_ms;
+		} purge;
+		struct {
+			size_t limit, n;
+			struct envelope **envelopes;
+		} load;
+		struct {
+			message_id id;
+			char *bytes;
+			size_t len;
+		} body;
+	};
+};
+
+/* Jobs in the order of their arrival. */
+struct job_list {
+	struct job *first, **end;
+};
+void job_list_init(struct job_list *list);
+void job_list_append(struct job_list *list, struct job *job);
+struct job *job_list_take(struct job_list *list); /* NULL: none left */
+/* All of from to the end of list. */
+void job_list_move(struct job_list *list, struct job_list *from);
+
+struct job *job_new(enum job_type type, void *ctx);
+/* With whatever it still owns. */
+void job_free(struct job *job);
+bool job_reads(const struct job *job);
+
+/* On the storage thread.  In a transaction: SQLITE_OK, or the group is lost;
+ * job->error is set when this job alone is at fault. */
+int job_write(struct store_db *db, struct job *job);
+/* Outside of one; fills in the result or job->error. */
+void job_read(struct store_db *db, struct job *job);
+
+/* Drop the body of this message from the database, or note its file; in a
+ * transaction, with message.body still to be set. */
+int job_free_body(struct store_db *db, struct job *job, message_id id);
+
+/* ---- outcome.c ---- */
+
+void outcome_free(struct outcome **outcome);
+
+/* ---- store_purge.c ---- */
+
+int purge_run(struct store_db *db, struct job *job);
+
+/* ---- store_recover.c ---- */
+
+/* Before the storage thread begins.  SQLITE_OK, or what the database said;
+ * *error_r is set when it was the folder that failed. */
+int recover(struct store_db *db, struct spool *spool,
+            struct store_recovery *recovery_r, const char **error_r);
+
+#endif
