@@ -182,8 +182,7 @@ static void prepare_file(struct delivery *delivery)
 
 void delivery_prepare(struct delivery *delivery)
 {
-	delivery->bytes = message_bytes(delivery->message);
-	if (delivery->bytes.data != NULL)
+	if (message_bytes(delivery->message, &delivery->bytes))
 		have_bytes(delivery);
 	else if (envelope_of(delivery)->body_in_file)
 		prepare_file(delivery);

@@ -56,11 +56,10 @@ struct envelope *message_envelope(struct message *message)
 	return message->envelope;
 }
 
-struct text message_bytes(const struct message *message)
+bool message_bytes(const struct message *message, struct text *bytes_r)
 {
-	return text_make(message->bytes, message->bytes == NULL
-	                                         ? 0
-	                                         : message->envelope->size);
+	*bytes_r = text_make(message->bytes, message->envelope->size);
+	return message->bytes != NULL;
 }
 
 bool message_tell_once(struct message *message, unsigned outage)
@@ -413,17 +412,11 @@ static void update_envelope(struct envelope *envelope,
 static void saved(struct message *message)
 {
 	struct queue *queue = message->queue;
-	struct envelope *envelope = message->envelope;
 
-	if (envelope->state == MESSAGE_QUEUED) {
+	if (message->envelope->state == MESSAGE_QUEUED) {
 		make_waiting(message);
 		return;
 	}
-	if (envelope->body_in_file && envelope->state == MESSAGE_DELIVERED)
-		body_file_remove(queue->services->spool, queue->services->loop,
-		                 envelope->id);
-	if (envelope->state == MESSAGE_DELIVERED)
-		spool_remove(queue->services->spool, envelope->size);
 	dismiss(message);
 	if (queue->more_in_store && queue->resident < QUEUE_RESIDENT_MAX / 2)
 		load_more(queue);

@@ -28,8 +28,8 @@ struct queue;
 struct message; /* lane and heap links are the queue's own business */
 
 struct envelope *message_envelope(struct message *message);
-/* The body as it came, if it is still in memory; NULL otherwise. */
-struct text message_bytes(const struct message *message);
+/* The stored message, if it is still in memory. */
+bool message_bytes(const struct message *message, struct text *bytes_r);
 
 /* on_ready: a message of that account became ready. */
 struct queue *queue_new(struct services *services,

@@ -54,7 +54,7 @@ struct log_field {
 /* NULL leaves the field out. */
 static inline struct text log_text(const char *string)
 {
-	return string == NULL ? text_make(NULL, 0) : text_of(string);
+	return string == NULL ? (struct text){ NULL, 0 } : text_of(string);
 }
 
 #define F_TEXT(k, t) ((struct log_field){ (k), LOG_FIELD_TEXT, (t), 0 })
