@@ -92,5 +92,6 @@ int main(int argc, char **argv)
 		                "lists them\n", argv[i]);
 		return EX_USAGE;
 	}
+	cli.config_path = config_choose_path(cli.config_path, environ);
 	return run_command(&cli, argc - i, argv + i);
 }

@@ -188,8 +188,20 @@ static bool apply(struct relay *relay, struct config *config)
 	return true;
 }
 
+static void log_reloaded(const struct config *old, const struct config *now)
+{
+	const char *key = config_needs_restart(old, now);
+
+	log_event(LOG_INFO, EVENT_RELOADED, F_STR("config", now->path));
+	if (key != NULL)
+		log_event(LOG_WARN, EVENT_WARNING, F_STR("key", key),
+		          F_STR("text", "this key has changed, and takes effect "
+		                        "only at the next start"));
+}
+
 static void reload(struct relay *relay)
 {
+	struct config *old = config_ref(relay->services.config);
 	struct config_warnings warnings = { NULL, 0 };
 	struct config_error error = { NULL };
 	struct config *config;
@@ -200,12 +212,12 @@ static void reload(struct relay *relay)
 	if (config == NULL) {
 		log_config_error(error.message);
 	} else if (apply(relay, config)) {
-		log_event(LOG_INFO, EVENT_RELOADED,
-		          F_STR("config", config->path));
+		log_reloaded(old, config);
 		log_warnings(&warnings);
 	} else {
 		config_unref(&config);
 	}
+	config_unref(&old);
 	config_error_free(&error);
 	config_warnings_free(&warnings);
 	process_notify("READY=1");

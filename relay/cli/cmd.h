@@ -12,7 +12,7 @@
 #include "relay/config/config.h"
 
 struct cli {
-	const char *config_path; /* -c FILE, or NULL for the default */
+	const char *config_path; /* as config_choose_path() says */
 	char *const *environment;
 };
 

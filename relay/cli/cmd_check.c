@@ -4,10 +4,11 @@
 #include "proto/buf.h"
 #include "proto/smtp_path.h"
 #include "relay/cli/check_client.h"
+#include "relay/cli/probe.h"
 #include "relay/config/config_print.h"
 
 struct options {
-	bool json;
+	bool json, connect;
 	bool has_client;
 	struct address client;
 	const char *from; /* NULL: not asked */
@@ -35,6 +36,8 @@ static int read_options(int argc, char **argv, struct options *options_r)
 
 		if (strcmp(argv[i], "--json") == 0) {
 			options_r->json = true;
+		} else if (strcmp(argv[i], "--connect") == 0) {
+			options_r->connect = true;
 		} else if (strcmp(argv[i], "--client") == 0) {
 			if (!value || !read_client(value, options_r))
 				return cli_usage(argv[0],
@@ -74,11 +77,22 @@ static int report_error(const struct options *options,
 	return EX_CONFIG;
 }
 
-static void report_json(const struct options *options,
+/* Each account is connected to and logged in at; nothing is sent. */
+static bool connect_all(const struct config *config, json_t *json)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < config->n_accounts; i++)
+		all &= probe_account(config, &config->accounts[i], NULL, json);
+	return all;
+}
+
+static bool report_json(const struct options *options,
 			const struct config *config,
 			const struct config_warnings *warnings)
 {
-	json_t *report = json_object(), *list = json_array();
+	json_t *report = json_object(), *list = json_array(), *steps;
+	bool all = true;
 
 	json_object_set_new(report, "ok", json_true());
 	json_object_set_new(report, "file", config_json_text(config->path));
@@ -91,17 +105,24 @@ static void report_json(const struct options *options,
 		json_object_set_new(report, "client",
 				    check_client_json(config, &options->client,
 						      options->from));
+	if (options->connect) {
+		steps = json_array();
+		all = connect_all(config, steps);
+		json_object_set_new(report, "connect", steps);
+		json_object_set_new(report, "ok", json_boolean(all));
+	}
 	print_json(report);
+	return all;
 }
 
-static void report_text(const struct options *options,
+static bool report_text(const struct options *options,
 			const struct config *config,
 			const struct config_warnings *warnings)
 {
 	if (options->has_client) {
 		check_client_print(stdout, config, &options->client,
 				   options->from);
-		return;
+		return true;
 	}
 	config_print(stdout, config);
 	putchar('\n');
@@ -110,6 +131,7 @@ static void report_text(const struct options *options,
 	printf("%s is good; %zu warning%s\n",
 	       config->path ? config->path : "the environment", warnings->n,
 	       warnings->n == 1 ? "" : "s");
+	return !options->connect || connect_all(config, NULL);
 }
 
 int cmd_check(struct cli *cli, int argc, char **argv)
@@ -127,11 +149,10 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 	config = config_load(path, cli->environment, &warnings, &error);
 	if (!config)
 		return report_error(&options, &error);
-	if (options.json)
-		report_json(&options, config, &warnings);
-	else
-		report_text(&options, config, &warnings);
+	if (!(options.json ? report_json(&options, config, &warnings)
+			   : report_text(&options, config, &warnings)))
+		code = EX_UNAVAILABLE;
 	config_warnings_free(&warnings);
 	config_unref(&config);
-	return EX_OK;
+	return code;
 }
