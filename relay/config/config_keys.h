@@ -52,9 +52,9 @@ enum config_section {
 	  "how long a failed message's body is kept, so that it can be "       \
 	  "released")                                                          \
 	K(RELAY, "max_message_size", SIZE, max_message_size, "35M", LIVE,      \
-	  "announced with SIZE, enforced while reading")                       \
+	  "the largest message: announced with SIZE, enforced while reading")  \
 	K(RELAY, "max_spool_size", SIZE, max_spool_size, "2G", LIVE,           \
-	  "above it new mail is answered 452 4.3.1")                           \
+	  "with more waiting new mail is answered 452 4.3.1")                  \
 	K(RELAY, "min_free_disk", SIZE_OR_ZERO, min_free_disk, "100M", LIVE,   \
 	  "with less free space new mail is answered 452 4.3.1")               \
 	L(RELAY, "postmaster", "(none)", NULL,                                 \
@@ -102,14 +102,15 @@ enum config_section {
 	L(LISTENER, "verdict_wait", "0", "0, 0s",                              \
 	  "how long to wait for the provider's verdict before answering")      \
 	K(LISTENER, "max_connections", COUNT, max_connections, "1000", LIVE,   \
-	  "more are answered 421 4.3.2")                                       \
+	  "more connections at a time are answered 421 4.3.2")                 \
 	K(LISTENER, "max_connections_per_client", COUNT,                       \
 	  max_connections_per_client, "50", LIVE,                              \
-	  "more from one address are answered 421 4.3.2")                      \
+	  "more connections from one address are answered 421 4.3.2")          \
 	L(LISTENER, "messages_per_minute_per_client", "0", "0",                \
 	  "more are answered 450 4.7.1; 0 is no limit")                        \
 	K(LISTENER, "max_recipients", COUNT, max_recipients, "500", LIVE,      \
-	  "more in one message are answered 452 4.5.3; those before are kept") \
+	  "more recipients of one message are answered 452 4.5.3; those "      \
+	  "before are kept")                                                   \
 	K(LISTENER, "timeout", PERIOD, timeout_ms, "5m", LIVE,                 \
 	  "for a whole command, however it trickles")                          \
 	L(LISTENER, "strict", "no", "no",                                      \
