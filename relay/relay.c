@@ -64,6 +64,7 @@ static void on_queue_ready(void *ctx, const char *account)
 static void on_store_health(void *ctx, const char *error)
 {
 	struct relay *relay = ctx;
+	size_t i;
 
 	if (error != NULL) {
 		log_event(LOG_ERROR, EVENT_DISK_LOW,
@@ -78,8 +79,10 @@ static void on_store_health(void *ctx, const char *error)
 	}
 	log_event(LOG_INFO, EVENT_DISK_LOW,
 	          F_STR("spool", relay->services.config->relay.spool),
-	          F_STR("explanation", "the spool can be written again"));
+	          F_STR("explanation", "The spool can be written again."));
 	queue_save_again(relay->services.queue);
+	for (i = 0; i < relay->n_pools; i++)
+		pool_kick(relay->pools[i]);
 }
 
 static void on_turn_end(void *ctx)

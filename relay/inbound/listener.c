@@ -347,6 +347,9 @@ void listener_free(struct listener **listener)
 	if (*listener == NULL)
 		return;
 	close_sockets(*listener);
+	(*listener)->on_empty = NULL;
+	while (!LIST_EMPTY(&(*listener)->sessions))
+		session_abort(LIST_FIRST(&(*listener)->sessions)->session);
 	free((*listener)->sockets);
 	free((*listener)->name);
 	free(*listener);

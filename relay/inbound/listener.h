@@ -30,7 +30,8 @@ size_t listener_sessions(const struct listener *listener);
 /* When the last session has gone after listener_drain(). */
 void listener_on_empty(struct listener *listener, void (*on_empty)(void *ctx),
                        void *ctx);
-void listener_free(struct listener **listener); /* without sessions */
+/* Sessions that are left are cut. */
+void listener_free(struct listener **listener);
 
 /* How many sessions all listeners together may hold. */
 void listener_set_global_cap(size_t cap);

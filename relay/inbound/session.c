@@ -397,6 +397,13 @@ void session_drain(struct session *session, bool now)
 	pump(session);
 }
 
+void session_abort(struct session *session)
+{
+	if (session->stream != NULL)
+		stream_close(&session->stream);
+	session_free(session);
+}
+
 /* ---- the stream ---- */
 
 static void on_stream_data(void *owner, const void *data, size_t len)

@@ -34,5 +34,7 @@ const struct address *session_client(const struct session *session);
 /* Shutdown: idle ones are told 421 and closed, busy ones when their message
  * is through; now: all at once, except those in the middle of a commit. */
 void session_drain(struct session *session, bool now);
+/* The end of the process: the store is closed, no callback will come. */
+void session_abort(struct session *session);
 
 #endif

@@ -50,6 +50,7 @@ struct pool {
 	struct address hint;
 	struct breaker breaker;
 	unsigned outage;        /* counts them; see message_tell_once() */
+	bool tell_all;          /* who waits has not heard of it yet */
 	struct disposition trouble; /* of the present outage */
 	char *trouble_reply;
 	struct timer *timer;    /* until the next probe */
@@ -143,6 +144,12 @@ static void work_free(struct work *work)
 
 /* ---- outages ---- */
 
+static size_t count_waiting(const struct pool *pool)
+{
+	return queue_ready(pool->services->queue, pool->name) +
+	       pool->preparing.n + pool->prepared.n;
+}
+
 static void log_account(struct pool *pool, enum log_level level,
                         enum log_event_name event, int64_t retry_in_ms)
 {
@@ -152,8 +159,7 @@ static void log_account(struct pool *pool, enum log_level level,
 	          F_STR("reason", pool->trouble.reason),
 	          F_STR("explanation", pool->trouble.explanation),
 	          F_STR("fix", pool->trouble.fix),
-	          F_INT("waiting", queue_ready(pool->services->queue,
-	                                       pool->name)),
+	          F_INT("waiting", count_waiting(pool)),
 	          F_INT("retry_in_ms", retry_in_ms));
 }
 
@@ -182,12 +188,18 @@ static void tell_waiting(void *ctx, struct message *message)
 	free(to);
 }
 
-/* While the breaker is open: tell who waits, and come back in time. */
+/* While the breaker is open: tell who waits, and come back in time.  Once all
+ * have been told, only the newest can be news. */
 static void sit_out(struct pool *pool)
 {
 	uint64_t now = loop_now_ms(pool->services->loop);
+	struct queue *queue = pool->services->queue;
 
-	queue_each_ready(pool->services->queue, pool->name, tell_waiting, pool);
+	if (pool->tell_all)
+		queue_each_ready(queue, pool->name, tell_waiting, pool);
+	else if (queue_newest_ready(queue, pool->name) != NULL)
+		tell_waiting(pool, queue_newest_ready(queue, pool->name));
+	pool->tell_all = false;
 	if (pool->breaker.state == BREAKER_OPEN)
 		timer_start(pool->timer, pool->breaker.retry_at > now
 		                                 ? pool->breaker.retry_at - now
@@ -219,6 +231,7 @@ static void note_trouble(struct pool *pool,
 		return; /* others of the same outage */
 	if (pool->breaker.state == BREAKER_CLOSED)
 		pool->outage++;
+	pool->tell_all = true;
 	pool->trouble = *disposition;
 	free(pool->trouble_reply);
 	pool->trouble_reply = xstrdup(reply);
@@ -230,17 +243,16 @@ static void note_trouble(struct pool *pool,
 	            (int64_t)(pool->breaker.retry_at - now));
 }
 
-static void note_success(struct pool *pool)
+static void end_outage(struct pool *pool)
 {
 	bool was_out = pool->breaker.state != BREAKER_CLOSED;
 
 	breaker_success(&pool->breaker);
-	pool->proven = true;
+	timer_stop(pool->timer);
 	if (!was_out)
 		return;
 	log_event(LOG_INFO, EVENT_ACCOUNT_RESUMED, F_STR("account", pool->name),
-	          F_INT("waiting", queue_ready(pool->services->queue,
-	                                       pool->name)));
+	          F_INT("waiting", count_waiting(pool)));
 	queue_hurry(pool->services->queue, pool->name);
 }
 
@@ -345,7 +357,8 @@ static void on_step(void *ctx, struct upstream *upstream,
 		return;
 	connection->pool->n_connecting--;
 	log_connected(connection);
-	note_success(connection->pool);
+	connection->pool->proven = true;
+	end_outage(connection->pool);
 }
 
 static void on_ready(void *ctx, struct upstream *upstream)
@@ -485,7 +498,8 @@ static bool open_one(struct pool *pool)
 
 static bool may_work(struct pool *pool)
 {
-	if (pool->draining)
+	/* What a broken disk could not record would be sent again. */
+	if (pool->draining || !store_is_healthy(pool->services->store))
 		return false;
 	if (queue_ready(pool->services->queue, pool->name) == 0 &&
 	    pool->prepared.n == 0)
@@ -572,9 +586,7 @@ bool pool_reload(struct pool *pool, const char **error_r)
 	setup_unref(&pool->setup);
 	pool->setup = setup;
 	pool->proven = false;
-	breaker_success(&pool->breaker);
-	timer_stop(pool->timer);
-	queue_hurry(pool->services->queue, pool->name);
+	end_outage(pool);
 	dispatch(pool);
 	return true;
 }

@@ -370,6 +370,11 @@ void queue_each_ready(struct queue *queue, const char *account,
 		each(ctx, message);
 }
 
+struct message *queue_newest_ready(struct queue *queue, const char *account)
+{
+	return TAILQ_LAST(&lane_of(queue, account)->ready, message_list);
+}
+
 struct message *queue_take_expired(struct queue *queue, int64_t now_ms)
 {
 	struct message *message;

@@ -57,6 +57,7 @@ size_t queue_total(const struct queue *queue); /* resident ones */
 void queue_each_ready(struct queue *queue, const char *account,
                       void (*each)(void *ctx, struct message *message),
                       void *ctx);
+struct message *queue_newest_ready(struct queue *queue, const char *account);
 /* Take the next ready message that expired before now_ms, as ACTIVE. */
 struct message *queue_take_expired(struct queue *queue, int64_t now_ms);
 /* What waits is ready at once: after a reload, or a provider's return. */
