@@ -32,9 +32,12 @@ static void find_network(const struct network_list *list,
 static void ask(const struct listener_config *listener,
 		const struct address *client, struct answer *answer_r)
 {
+	struct gateways gateways;
+
+	gateways_find(&gateways);
 	*answer_r = (struct answer){
 		.listener = listener,
-		.verdict = access_check(listener, client),
+		.verdict = access_check_behind(listener, client, &gateways),
 		.network = BUF_INIT(256),
 	};
 	find_network(answer_r->verdict == ACCESS_DENIED ? &listener->deny
@@ -51,6 +54,10 @@ static void explain(struct answer *answer, struct buf *out)
 		break;
 	case ACCESS_NOT_ALLOWED:
 		buf_puts(out, "refused: no network in allow holds it");
+		break;
+	case ACCESS_GATEWAY:
+		buf_puts(out, "refused: it is the container's gateway, behind "
+			      "which anybody can be");
 		break;
 	case ACCESS_DENIED:
 		buf_printf(out, "refused: %s in deny holds it",

@@ -32,6 +32,7 @@ struct listener {
 	LIST_HEAD(, client) clients;
 	LIST_HEAD(, held) sessions;
 	size_t n_sessions;
+	struct gateways gateways;
 	bool draining;
 	void (*on_empty)(void *ctx);
 	void *ctx;
@@ -186,26 +187,47 @@ static bool is_too_many(struct listener *listener, struct stream **stream)
 	return false;
 }
 
+/* What the administrator can do about it. */
+static const char *write_fix(const struct listener *listener,
+                             enum access_verdict verdict, const char *client,
+                             char fix[500])
+{
+	switch (verdict) {
+	case ACCESS_ALLOWED:
+		return NULL;
+	case ACCESS_NOT_ALLOWED:
+		snprintf(fix, 500, "to admit it, set in [listener %s]: allow = "
+		         "private, %s", listener->name, client);
+		return "not-allowed";
+	case ACCESS_DENIED:
+		snprintf(fix, 500, "%s stands in deny of [listener %s]", client,
+		         listener->name);
+		return "denied";
+	case ACCESS_GATEWAY:
+		snprintf(fix, 500, "all who come through the container's "
+		         "published port look like its gateway %s, so this may "
+		         "be anybody: use network_mode host, or, if only your "
+		         "LAN reaches the port, set in [listener %s]: allow = "
+		         "private, %s", client, listener->name, client);
+		return "container-gateway";
+	}
+	return NULL;
+}
+
 /* Outside the lists: a 554 greeting, then QUIT is all there is. */
 static void refuse_client(struct listener *listener, struct stream **stream,
                           enum access_verdict verdict)
 {
-	char text[ADDRESS_TEXT_MAX], refusal[200], reply[220], fix[200];
+	char text[ADDRESS_TEXT_MAX], refusal[200], reply[220], fix[500];
+	const char *reason;
 
 	address_print(stream_peer(*stream), text);
 	snprintf(refusal, sizeof refusal,
 	         "%s may not send mail here (lanpost, listener %s)", text,
 	         listener->name);
-	if (verdict == ACCESS_DENIED)
-		snprintf(fix, sizeof fix, "it stands in deny of [listener %s]",
-		         listener->name);
-	else
-		snprintf(fix, sizeof fix,
-		         "to admit it, add it in [listener %s]: allow = "
-		         "private, %s", listener->name, text);
 	snprintf(reply, sizeof reply, "554 %s", refusal);
-	log_refused(listener, stream_peer(*stream), reply,
-	            verdict == ACCESS_DENIED ? "denied" : "not-allowed", fix);
+	reason = write_fix(listener, verdict, text, fix);
+	log_refused(listener, stream_peer(*stream), reply, reason, fix);
 	start_session(listener, stream, refusal);
 }
 
@@ -221,7 +243,8 @@ static void on_connection(void *ctx, struct stream *stream)
 	}
 	if (is_too_many(listener, &stream))
 		return;
-	verdict = access_check(config_of(listener), stream_peer(stream));
+	verdict = access_check_behind(config_of(listener), stream_peer(stream),
+	                              &listener->gateways);
 	if (verdict != ACCESS_ALLOWED) {
 		refuse_client(listener, &stream, verdict);
 		return;
@@ -304,6 +327,7 @@ struct listener *listener_open(struct services *services,
 	listener->name = xstrdup(config->name);
 	listener->sockets = xcalloc(config->address.n + 1,
 	                            sizeof *listener->sockets);
+	gateways_find(&listener->gateways);
 	for (i = 0; i < config->address.n; i++) {
 		const struct address *address = &config->address.addresses[i];
 

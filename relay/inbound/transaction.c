@@ -78,6 +78,21 @@ static bool has_room(struct services *services, uint64_t octets,
 	              "try again later");
 }
 
+/* The provider would refuse it later; the device hears it now. */
+static bool size_fits(struct transaction *t, uint64_t octets,
+                      struct smtp_reply *refusal_r)
+{
+	static char words[200]; /* until the reply is sent, in this turn */
+	uint64_t max = account_of(t)->max_message_size;
+
+	if (max == 0 || octets <= max)
+		return true;
+	snprintf(words, sizeof words,
+	         "The message is larger than the %llu octets that account %s "
+	         "may send", (unsigned long long)max, account_of(t)->name);
+	return refuse(refusal_r, 552, "5.3.4", words);
+}
+
 static void fill_envelope(struct transaction *t, struct text reverse_path)
 {
 	struct envelope *envelope = t->envelope = envelope_new();
@@ -126,7 +141,7 @@ transaction_begin(struct services *services, struct config *config,
 	t->callbacks = callbacks;
 	t->ctx = ctx;
 	fill_envelope(t, path->address);
-	if (!sender_ok(t, refusal_r))
+	if (!sender_ok(t, refusal_r) || !size_fits(t, size, refusal_r))
 		transaction_free(&t);
 	return t;
 }
@@ -228,7 +243,8 @@ bool transaction_chunk(struct transaction *t, struct text chunk,
 	if (size - t->room_checked < ROOM_CHECK_OCTETS)
 		return true;
 	t->room_checked = size;
-	return has_room(t->services, size, refusal_r);
+	return size_fits(t, size, refusal_r) &&
+	       has_room(t->services, size, refusal_r);
 }
 
 /* ---- the commit ---- */
@@ -259,7 +275,8 @@ bool transaction_end(struct transaction *t, const struct smtp_data_stats *stats,
 
 	if (!intake_finish(t->intake))
 		return header_too_big(refusal_r);
-	if (!sender_ok(t, refusal_r))
+	if (!sender_ok(t, refusal_r) ||
+	    !size_fits(t, stats->octets, refusal_r))
 		return false;
 	repairs = intake_repairs(t->intake);
 	if (stats->bare_cr + stats->bare_lf > 0)
