@@ -436,22 +436,13 @@ static void on_stream_end(void *owner, enum stream_end end, const char *why)
 
 /* ---- life ---- */
 
-/* What SIZE announces: no more than the account may send. */
-static uint64_t max_size(const struct config *config)
-{
-	uint64_t ours = config->relay.max_message_size;
-	uint64_t theirs = config->accounts[0].max_message_size;
-
-	return theirs != 0 && (ours == 0 || theirs < ours) ? theirs : ours;
-}
-
 static struct smtp_server *new_engine(struct session *session)
 {
 	struct smtp_server_settings settings = {
 		.capabilities = SMTP_CAP(SIZE) | SMTP_CAP(PIPELINING) |
 		                SMTP_CAP(8BITMIME) |
 		                SMTP_CAP(ENHANCEDSTATUSCODES),
-		.max_message_size = max_size(session->config),
+		.max_message_size = session->config->relay.max_message_size,
 		.max_recipients = session->listener->max_recipients,
 		.max_bad_commands = MAX_BAD_COMMANDS,
 	};

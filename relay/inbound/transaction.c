@@ -1,5 +1,6 @@
 #include "relay/inbound/transaction.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
