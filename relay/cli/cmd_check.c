@@ -136,8 +136,6 @@ static bool report_text(const struct options *options,
 
 int cmd_check(struct cli *cli, int argc, char **argv)
 {
-	const char *path =
-		config_choose_path(cli->config_path, cli->environment);
 	struct config_warnings warnings;
 	struct config_error error;
 	struct options options;
@@ -146,7 +144,8 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 
 	if (code != EX_OK)
 		return code;
-	config = config_load(path, cli->environment, &warnings, &error);
+	config = config_load(cli->config_path, cli->environment, &warnings,
+			     &error);
 	if (!config)
 		return report_error(&options, &error);
 	if (!(options.json ? report_json(&options, config, &warnings)

@@ -165,6 +165,11 @@ bool config_read_secrets(struct config_build *build)
 
 bool config_verify_file(struct config_build *build)
 {
+	if (build->mode & 002)
+		config_warn(build,
+			    "%s: everybody may write to this file (mode "
+			    "%03o); run \"chmod o-w %s\"",
+			    build->path, build->mode & 0777, build->path);
 	for (size_t i = 0; i < build->config->n_accounts; i++) {
 		if (!file_is_closed(build, &build->config->accounts[i]))
 			return false;

@@ -230,6 +230,27 @@ static void test_the_configuration_file_is_as_secret(void **state)
 	config_unref(&config);
 }
 
+static void test_a_file_open_for_writing_is_named(void **state)
+{
+	struct config_warnings warnings;
+	struct config_error error;
+	struct config *config;
+
+	(void)state;
+	write_secret("s", "hunter2\n", 0600);
+	write_secret("a.conf", ACCOUNT "password_file = s\n", 0666);
+	config = config_load("a.conf",
+			     ENV("LANPOST_RELAY_HOSTNAME=r.example.com"),
+			     &warnings, &error);
+	assert_non_null(config);
+	assert_int_equal(warnings.n, 1);
+	assert_string_equal(warnings.messages[0],
+			    "a.conf: everybody may write to this file (mode "
+			    "666); run \"chmod o-w a.conf\"");
+	config_warnings_free(&warnings);
+	config_unref(&config);
+}
+
 static void test_google_passwords_lose_their_spaces(void **state)
 {
 	struct config_error error;
@@ -302,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_a_missing_file_is_not_quoted),
 		cmocka_unit_test(test_what_is_no_file),
 		cmocka_unit_test(test_the_configuration_file_is_as_secret),
+		cmocka_unit_test(test_a_file_open_for_writing_is_named),
 		cmocka_unit_test(test_google_passwords_lose_their_spaces),
 		cmocka_unit_test(test_reload_reads_the_file_again),
 	};
