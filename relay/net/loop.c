@@ -72,6 +72,13 @@ static void check_all_closed(struct loop *loop)
 	loop_check_failed("the loop is freed while handles are open");
 }
 
+/* Whatever loop_stop() says meanwhile, or said too late for loop_run(). */
+static void run_out(struct loop *loop)
+{
+	while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0)
+		;
+}
+
 void loop_free(struct loop **loop_ptr)
 {
 	struct loop *loop = *loop_ptr;
@@ -83,9 +90,9 @@ void loop_free(struct loop **loop_ptr)
 	uv_close((uv_handle_t *)&loop->idle, NULL);
 	if (loop->linger_hurry)
 		loop->linger_hurry(loop);
-	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	run_out(loop);
 	uv_close((uv_handle_t *)&loop->linger_timer, NULL);
-	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	run_out(loop);
 	check(uv_loop_close(&loop->uv), "the event loop cannot be closed");
 	free(loop->wire_buffer);
 	free(loop->plain_buffer);
