@@ -75,33 +75,59 @@ static const char *code_hint(int code)
 	}
 }
 
+/* A COMMIT leaves no errno with the connection, but with the file it wrote:
+ * the log. */
+static int log_errno(struct store_db *db)
+{
+	sqlite3_file *log = NULL;
+	int code = 0;
+
+	sqlite3_file_control(db->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (log && log->pMethods)
+		log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO,
+					    &code);
+	return code;
+}
+
+/* What the system said, or 0. */
+static int system_errno(struct store_db *db)
+{
+	switch (sqlite3_extended_errcode(db->db)) {
+	case SQLITE_IOERR_WRITE:
+	case SQLITE_IOERR_FSYNC:
+	case SQLITE_IOERR_DIR_FSYNC:
+	case SQLITE_IOERR_TRUNCATE:
+		return log_errno(db);
+	default:
+		break;
+	}
+	switch (sqlite3_errcode(db->db) & 0xff) {
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return sqlite3_system_errno(db->db);
+	default:
+		return 0;
+	}
+}
+
 /* "database or disk is full", and the system's words where it had some. */
 char *db_error(struct store_db *db, const char *cannot_be)
 {
 	int code = db->db ? sqlite3_extended_errcode(db->db) : SQLITE_NOMEM;
-	int system = db->db ? sqlite3_system_errno(db->db) : 0;
-	bool has_errno = system != 0 && ((code & 0xff) == SQLITE_IOERR ||
-					 (code & 0xff) == SQLITE_CANTOPEN);
+	int system = db->db ? system_errno(db) : 0;
 
 	return xasprintf("the queue's database %s cannot be %s: %s%s%s%s",
 			 db->path, cannot_be, sqlite3_errstr(code),
-			 has_errno ? ", " : "",
-			 has_errno ? strerror(system) : "", code_hint(code));
+			 system ? ", " : "", system ? strerror(system) : "",
+			 code_hint(code));
 }
 
 bool db_is_full(struct store_db *db)
 {
-	int system = sqlite3_system_errno(db->db);
+	int system = system_errno(db);
 
-	switch (sqlite3_errcode(db->db)) {
-	case SQLITE_FULL:
-		return true;
-	case SQLITE_IOERR:
-	case SQLITE_CANTOPEN:
-		return system == ENOSPC || system == EDQUOT || system == EFBIG;
-	default:
-		return false;
-	}
+	return (sqlite3_errcode(db->db) & 0xff) == SQLITE_FULL ||
+	       system == ENOSPC || system == EDQUOT || system == EFBIG;
 }
 
 static bool fail(struct store_db *db, const char *cannot_be,

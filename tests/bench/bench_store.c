@@ -63,9 +63,8 @@ static void lane_accepted(void *ctx, const char *error, bool full)
 {
 	struct lane *lane = ctx;
 	struct bench *bench = lane->bench;
-	struct outcome *outcome =
-		outcome_delivered(lane->mail.envelope->id,
-				  lane->mail.envelope->n_recipients);
+	struct outcome *outcome = outcome_delivered(
+		lane->mail.envelope->id, lane->mail.envelope->n_recipients);
 
 	(void)full;
 	bench->failed += error != NULL;

@@ -59,8 +59,8 @@ static int shim_sync(sqlite3_file *file, int flags)
 {
 	int code = ask(file, SHIM_SYNC, 0, 0, SQLITE_IOERR_FSYNC);
 
-	return code ? code : real_of(file)->pMethods->xSync(real_of(file),
-							    flags);
+	return code ? code
+		    : real_of(file)->pMethods->xSync(real_of(file), flags);
 }
 
 static int shim_close(sqlite3_file *file)

@@ -14,7 +14,7 @@ enum shim_op { SHIM_CREATE, SHIM_WRITE, SHIM_TRUNCATE, SHIM_SYNC, SHIM_DELETE };
 
 /* 0, or the errno to fail with.  offset is the new size for SHIM_TRUNCATE. */
 typedef int (*shim_guard)(enum shim_op op, const char *path, uint64_t offset,
-                          uint64_t len);
+			  uint64_t len);
 
 /* From now on for every database that is opened. */
 void shim_vfs_install(shim_guard guard);

@@ -29,8 +29,8 @@ struct mail {
 	struct body *body;
 	struct text bytes;
 	size_t appended;
-	bool finished, accepted;  /* the callback has come ... */
-	bool failed, full;        /* ... with an error */
+	bool finished, accepted; /* the callback has come ... */
+	bool failed, full;       /* ... with an error */
 	char error[256];
 };
 
@@ -68,6 +68,21 @@ static inline void scene_wait(struct scene *scene)
 	timer_free(&patience);
 }
 
+static inline void scene_tick(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+/* A turn or a few of the loop, for what has no callback of its own. */
+static inline void scene_turn(struct scene *scene)
+{
+	struct timer *tick = timer_new(scene->loop, scene_tick, scene->loop);
+
+	timer_start(tick, 1);
+	loop_run(scene->loop);
+	timer_free(&tick);
+}
+
 static inline void scene_answered(struct scene *scene)
 {
 	if (--scene->open_questions == 0)
@@ -93,7 +108,7 @@ static inline bool scene_open(struct scene *scene, const char *folder)
 	if (spool_open(&scene->spool, &settings, &scene->error) != SPOOL_OPEN)
 		return false;
 	scene->store = store_open(scene->spool, scene->loop, scene_on_health,
-	                          scene, &scene->recovery, &scene->error);
+				  scene, &scene->recovery, &scene->error);
 	return scene->store != NULL;
 }
 
@@ -146,7 +161,7 @@ static inline void mail_finished(void *ctx, const char *error, bool full)
 	mail->envelope->checksum = body_checksum(mail->body);
 	mail->envelope->body_in_file = body_is_file(mail->body);
 	store_accept(mail->scene->store, mail->envelope, mail->body,
-	             mail_accepted, mail);
+		     mail_accepted, mail);
 }
 
 /* As a session does: stop when told to wait. */
@@ -160,7 +175,7 @@ static inline void mail_append(struct mail *mail)
 		size_t len = left < step ? left : step;
 
 		go_on = body_append(mail->body,
-		                    mail->bytes.data + mail->appended, len);
+				    mail->bytes.data + mail->appended, len);
 		mail->appended += len;
 	}
 	if (mail->appended == mail->bytes.len && go_on)
@@ -191,7 +206,7 @@ static inline void mail_fill_envelope(struct envelope *e, unsigned n)
 
 /* Starts message number n of len octets; scene_wait() ends it. */
 static inline void mail_start(struct mail *mail, struct scene *scene,
-                              unsigned n, size_t len)
+			      unsigned n, size_t len)
 {
 	struct body_callbacks callbacks = { mail_drained, mail_finished };
 
@@ -202,7 +217,7 @@ static inline void mail_start(struct mail *mail, struct scene *scene,
 	mail->envelope->id = message_id_new(wall_now_ms(), random_u32());
 	mail_fill_envelope(mail->envelope, n);
 	mail->body = body_new(scene->spool, scene->loop, mail->envelope->id,
-	                      &callbacks, mail);
+			      &callbacks, mail);
 	scene->open_questions++;
 	mail_append(mail);
 }
@@ -242,7 +257,7 @@ struct loaded {
 };
 
 static inline void loaded_due(void *ctx, struct envelope **envelopes, size_t n,
-                              const char *error)
+			      const char *error)
 {
 	struct loaded *loaded = ctx;
 
@@ -265,7 +280,7 @@ static inline struct loaded scene_load(struct scene *scene, size_t limit)
 }
 
 static inline void loaded_body(void *ctx, char *bytes, size_t len,
-                               const char *error)
+			       const char *error)
 {
 	struct loaded *loaded = ctx;
 
@@ -276,7 +291,7 @@ static inline void loaded_body(void *ctx, char *bytes, size_t len,
 }
 
 static inline void loaded_file(void *ctx, const void *data, size_t len,
-                               const char *error)
+			       const char *error)
 {
 	struct loaded *loaded = ctx;
 
@@ -289,11 +304,11 @@ static inline void loaded_file(void *ctx, const void *data, size_t len,
 }
 
 static inline void load_file(struct scene *scene, const struct envelope *e,
-                             struct loaded *loaded)
+			     struct loaded *loaded)
 {
 	const char *error;
 	struct body_file *file = body_file_open(scene->spool, scene->loop,
-	                                        e->id, e->size, &error);
+						e->id, e->size, &error);
 
 	loaded->failed = !file;
 	if (!file)
@@ -306,7 +321,7 @@ static inline void load_file(struct scene *scene, const struct envelope *e,
 
 /* The body of this message, wherever it is kept. */
 static inline struct loaded scene_load_body(struct scene *scene,
-                                            const struct envelope *e)
+					    const struct envelope *e)
 {
 	struct loaded loaded = { .scene = scene };
 
@@ -356,7 +371,7 @@ static inline struct outcome *outcome_delivered(message_id id, size_t n)
 	outcome->reply = xstrdup("250 2.0.0 Ok: queued as 4XyZ");
 	for (size_t i = 0; i < n; i++)
 		outcome_add(outcome, i, RECIPIENT_DELIVERED,
-		            "250 2.0.0 Ok: queued as 4XyZ");
+			    "250 2.0.0 Ok: queued as 4XyZ");
 	return outcome;
 }
 

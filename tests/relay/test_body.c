@@ -148,9 +148,16 @@ static void write_and_check(size_t len, size_t piece)
 static void test_sizes_around_a_block(void **state)
 {
 	static const size_t sizes[] = {
-		0,         1,         4096,          BLOCK - 1,
-		BLOCK,     BLOCK + 1, 2 * BLOCK - 1, 2 * BLOCK,
-		2 * BLOCK + 1,        5 * BLOCK + 77,
+		0,
+		1,
+		4096,
+		BLOCK - 1,
+		BLOCK,
+		BLOCK + 1,
+		2 * BLOCK - 1,
+		2 * BLOCK,
+		2 * BLOCK + 1,
+		5 * BLOCK + 77,
 	};
 	static const size_t pieces[] = { 1000, 65536, BLOCK, 3 * BLOCK + 5 };
 

@@ -159,8 +159,8 @@ static void test_list_of_recipients(void **state)
 	(void)state;
 	for (unsigned i = 0; i < COUNT(cases); i++) {
 		struct envelope *envelope = with_recipients(cases[i].n);
-		char *list = envelope_recipient_list(
-			envelope, RECIPIENT_QUEUED, cases[i].max);
+		char *list = envelope_recipient_list(envelope, RECIPIENT_QUEUED,
+						     cases[i].max);
 
 		assert_string_equal(list, cases[i].list);
 		free(list);

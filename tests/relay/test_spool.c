@@ -33,7 +33,7 @@ static mode_t mode_of(const char *path)
 }
 
 static void assert_refused(const char *folder, const char *word,
-                           const char *other_word)
+			   const char *other_word)
 {
 	assert_int_equal(open_spool(folder), SPOOL_BROKEN);
 	assert_null(spool);
@@ -76,8 +76,8 @@ static void test_a_link_to_the_folder_is_followed(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir(tempdir_path("target"), 0700), 0);
-	assert_int_equal(
-		symlink(tempdir_path("target"), tempdir_path("link")), 0);
+	assert_int_equal(symlink(tempdir_path("target"), tempdir_path("link")),
+			 0);
 	assert_int_equal(open_spool(tempdir_path("link")), SPOOL_OPEN);
 	spool_close(&spool);
 }
