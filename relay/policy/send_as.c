@@ -65,6 +65,9 @@ static struct send_as rewrite(const struct account_config *account,
 		return keep(reverse_path, "the account may send as this sender");
 	if (from_ok)
 		return keep(header_from, "the envelope sender follows From");
+	if (path_ok && header_from == NULL)
+		return (struct send_as){ SEND_AS_OK, reverse_path, reverse_path,
+			"From follows the envelope sender" };
 	if (identity == NULL)
 		return reject("the account has no address of its own to send "
 		              "as: set `senders`");

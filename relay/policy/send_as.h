@@ -3,9 +3,11 @@
  *
  * Providers compare the envelope's reverse-path or the From field with the
  * account, and refuse (Microsoft 365 550 5.7.60, iCloud 550 5.7.0) or replace
- * silently (Gmail).  So both are settled here, before the provider sees them:
- * each is kept when `senders` covers it, and becomes the account's identity
- * otherwise, under sender_policy = rewrite.  The null reverse-path of a device
+ * silently (Gmail).  So both are settled here, before the provider sees them.
+ * Under sender_policy = rewrite From decides: one that `senders` covers stays,
+ * and goes into the envelope as well where the reverse-path may not; any other
+ * becomes the account's identity, and the envelope with it.  Without From a
+ * reverse-path that is covered becomes From.  The null reverse-path of a device
  * is no exception: submission servers do not take it.
  *
  * Pure: configuration and addresses in, a decision out.

@@ -1,0 +1,297 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "relay/config/value.h"
+#include "relay/policy/send_as.h"
+#include "tests/support/bytes.h"
+
+/* username and senders as they stand in a file; NULL: not there. */
+static void account_make(struct account_config *account, const char *username,
+                         const char *senders, enum sender_policy policy)
+{
+	struct buf why = BUF_INIT(1000);
+
+	*account = (struct account_config){ .name = (char *)"default",
+		                            .username = (char *)username,
+		                            .sender_policy = policy };
+	if (senders != NULL &&
+	    !value_parse(VALUE_SENDERS, text_of(senders), NULL,
+	                 &account->senders, &why))
+		fail_msg("%s: %s", senders, buf_string(&why));
+	buf_free(&why);
+}
+
+static void account_end(struct account_config *account)
+{
+	value_free(VALUE_SENDERS, &account->senders);
+}
+
+static void assert_string(const char *name, const char *actual,
+                          const char *expected)
+{
+	if (actual == expected)
+		return;
+	if (actual == NULL || expected == NULL || strcmp(actual, expected) != 0)
+		fail_msg("%s: \"%s\" instead of \"%s\"", name,
+		         actual ? actual : "(null)",
+		         expected ? expected : "(null)");
+}
+
+static const struct {
+	const char *username, *senders, *identity;
+} identities[] = {
+	{ "scan@contoso.com", NULL, "scan@contoso.com" },
+	{ "scan@contoso.com", "other@contoso.com", "scan@contoso.com" },
+	/* SES, SendGrid, SMTP2GO: the user name is no address. */
+	{ "AKIAIOSFODNN7EXAMPLE", "scan@contoso.com", "scan@contoso.com" },
+	{ "apikey", "*@contoso.com, scan@contoso.com", "scan@contoso.com" },
+	{ "apikey", "*@contoso.com, a*b@contoso.com, c@d.example, e@f.example",
+	  "c@d.example" },
+	{ "apikey", "*@contoso.com", NULL },
+	{ "apikey", NULL, NULL },
+	{ "CONTOSO\\scan", "scan@contoso.com", "scan@contoso.com" },
+	{ NULL, "scan@contoso.com", "scan@contoso.com" },
+	{ NULL, "*@contoso.com", NULL },
+	{ NULL, NULL, NULL },
+};
+
+static void test_identities(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(identities); i++) {
+		struct account_config account;
+
+		account_make(&account, identities[i].username,
+		             identities[i].senders, SENDER_REWRITE);
+		assert_string(identities[i].username,
+		              account_identity(&account),
+		              identities[i].identity);
+		account_end(&account);
+	}
+}
+
+static const struct {
+	const char *username, *senders, *address;
+	bool may;
+} permissions[] = {
+	{ "scan@contoso.com", NULL, "scan@contoso.com", true },
+	{ "scan@contoso.com", NULL, "SCAN@Contoso.COM", true },
+	{ "scan@contoso.com", NULL, "other@contoso.com", false },
+	{ "scan@contoso.com", NULL, "scan@contoso.com.evil.example", false },
+	{ "scan@contoso.com", NULL, "xscan@contoso.com", false },
+	{ "scan@contoso.com", NULL, "", false },
+	{ "scan@contoso.com", NULL, "scan", false },
+	/* The user name may always. */
+	{ "scan@contoso.com", "fax@contoso.com", "scan@contoso.com", true },
+	{ "scan@contoso.com", "fax@contoso.com", "fax@contoso.com", true },
+	{ "scan@contoso.com", "fax@contoso.com", "Fax@Contoso.com", true },
+	{ "scan@contoso.com", "fax@contoso.com", "tel@contoso.com", false },
+	/* patterns */
+	{ "apikey", "*@contoso.com", "anyone@contoso.com", true },
+	{ "apikey", "*@contoso.com", "ANY.ONE+1@CONTOSO.COM", true },
+	{ "apikey", "*@contoso.com", "anyone@sub.contoso.com", false },
+	{ "apikey", "*@contoso.com", "anyone@evilcontoso.com", false },
+	{ "apikey", "*@contoso.com", "anyone@contoso.com.evil.example", false },
+	{ "apikey", "*@contoso.com", "contoso.com", false },
+	{ "apikey", "*@contoso.com", "", false },
+	{ "apikey", "*@*.contoso.com", "a@sub.contoso.com", true },
+	{ "apikey", "*@*.contoso.com", "a@contoso.com", false },
+	{ "apikey", "scan-*@contoso.com", "scan-3rd-floor@contoso.com", true },
+	{ "apikey", "scan-*@contoso.com", "boss@contoso.com", false },
+	{ "apikey", "a@x.example, *@y.example", "b@y.example", true },
+	{ "apikey", "a@x.example, *@y.example", "b@x.example", false },
+	/* A '@' in the local part is not the one that counts. */
+	{ "apikey", "*@contoso.com", "\"x@contoso.com\"@evil.example", false },
+	{ NULL, "*@contoso.com", "a@contoso.com", true },
+	{ NULL, NULL, "a@contoso.com", false },
+};
+
+static void test_permissions(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(permissions); i++) {
+		struct account_config account;
+
+		account_make(&account, permissions[i].username,
+		             permissions[i].senders, SENDER_REWRITE);
+		if (account_may_send_as(&account, permissions[i].address) !=
+		    permissions[i].may)
+			fail_msg("%s (%s) as %s", permissions[i].username,
+			         permissions[i].senders,
+			         permissions[i].address);
+		account_end(&account);
+	}
+}
+
+#define ME "scan@contoso.com"
+#define FAX "fax@contoso.com"
+#define APP "app@intranet.example"
+
+static const struct {
+	enum sender_policy policy;
+	const char *username, *senders, *path, *from;
+	enum send_as_verdict verdict;
+	const char *new_path, *new_from;
+} decisions[] = {
+	/* Both are covered: nothing changes. */
+	{ SENDER_REWRITE, ME, NULL, ME, ME, SEND_AS_OK, ME, NULL },
+	{ SENDER_REJECT, ME, NULL, ME, ME, SEND_AS_OK, ME, NULL },
+	{ SENDER_PASS, ME, NULL, ME, ME, SEND_AS_OK, ME, NULL },
+	{ SENDER_REWRITE, ME, FAX, FAX, ME, SEND_AS_OK, FAX, NULL },
+	{ SENDER_REWRITE, ME, FAX, ME, FAX, SEND_AS_OK, ME, NULL },
+	{ SENDER_REJECT, ME, "*@contoso.com", FAX, "boss@contoso.com",
+	  SEND_AS_OK, FAX, NULL },
+	/* rewrite: From decides. */
+	{ SENDER_REWRITE, ME, NULL, APP, APP, SEND_AS_OK, ME, ME },
+	{ SENDER_REWRITE, ME, NULL, ME, APP, SEND_AS_OK, ME, ME },
+	{ SENDER_REWRITE, ME, NULL, APP, ME, SEND_AS_OK, ME, NULL },
+	{ SENDER_REWRITE, ME, FAX, FAX, APP, SEND_AS_OK, ME, ME },
+	{ SENDER_REWRITE, ME, FAX, APP, FAX, SEND_AS_OK, FAX, NULL },
+	{ SENDER_REWRITE, ME, FAX, "", FAX, SEND_AS_OK, FAX, NULL },
+	{ SENDER_REWRITE, "apikey", "*@contoso.com, " ME, APP, APP, SEND_AS_OK,
+	  ME, ME },
+	/* What devices write for an address. */
+	{ SENDER_REWRITE, ME, NULL, "root", "root", SEND_AS_OK, ME, ME },
+	{ SENDER_REWRITE, ME, NULL, "", APP, SEND_AS_OK, ME, ME },
+	{ SENDER_REWRITE, ME, NULL, "", ME, SEND_AS_OK, ME, NULL },
+	/* reject */
+	{ SENDER_REJECT, ME, NULL, APP, APP, SEND_AS_REJECTED, NULL, NULL },
+	{ SENDER_REJECT, ME, NULL, APP, ME, SEND_AS_REJECTED, NULL, NULL },
+	{ SENDER_REJECT, ME, NULL, ME, APP, SEND_AS_REJECTED, NULL, NULL },
+	{ SENDER_REJECT, ME, NULL, APP, NULL, SEND_AS_REJECTED, NULL, NULL },
+	/* At MAIL nothing is known of From yet. */
+	{ SENDER_REJECT, ME, NULL, ME, NULL, SEND_AS_OK, ME, NULL },
+	/* Nor is there any later; SendGrid's and SES's user names are no
+	 * addresses, and `senders` may name just a domain. */
+	{ SENDER_REWRITE, ME, NULL, ME, NULL, SEND_AS_OK, ME, ME },
+	{ SENDER_REWRITE, ME, FAX, FAX, NULL, SEND_AS_OK, FAX, FAX },
+	{ SENDER_REWRITE, "apikey", "*@contoso.com", FAX, NULL, SEND_AS_OK,
+	  FAX, FAX },
+	{ SENDER_REWRITE, "apikey", "*@contoso.com", FAX, FAX, SEND_AS_OK, FAX,
+	  NULL },
+	{ SENDER_REWRITE, "apikey", "*@contoso.com", APP, FAX, SEND_AS_OK, FAX,
+	  NULL },
+	{ SENDER_REWRITE, "apikey", "*@contoso.com", APP, APP,
+	  SEND_AS_REJECTED, NULL, NULL },
+	/* pass */
+	{ SENDER_PASS, ME, NULL, APP, APP, SEND_AS_OK, APP, NULL },
+	{ SENDER_PASS, ME, NULL, APP, NULL, SEND_AS_OK, APP, NULL },
+	{ SENDER_PASS, NULL, NULL, APP, APP, SEND_AS_OK, APP, NULL },
+};
+
+static void describe(size_t i, char out[200])
+{
+	snprintf(out, 200, "%s (%s), policy %d, <%s>, From %s",
+	         decisions[i].username, decisions[i].senders,
+	         decisions[i].policy, decisions[i].path, decisions[i].from);
+}
+
+static void test_decisions(void **state)
+{
+	char name[200];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(decisions); i++) {
+		struct account_config account;
+		struct send_as decision;
+
+		describe(i, name);
+		account_make(&account, decisions[i].username,
+		             decisions[i].senders, decisions[i].policy);
+		decision = send_as_decide(&account, decisions[i].path,
+		                          decisions[i].from);
+		if (decision.verdict != decisions[i].verdict)
+			fail_msg("%s: verdict %d", name, decision.verdict);
+		if (decision.verdict == SEND_AS_OK) {
+			assert_string(name, decision.reverse_path,
+			              decisions[i].new_path);
+			assert_string(name, decision.from,
+			              decisions[i].new_from);
+		}
+		account_end(&account);
+	}
+}
+
+static void test_what_is_changed_or_refused_has_a_reason(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(decisions); i++) {
+		struct account_config account;
+		struct send_as decision;
+
+		account_make(&account, decisions[i].username,
+		             decisions[i].senders, decisions[i].policy);
+		decision = send_as_decide(&account, decisions[i].path,
+		                          decisions[i].from);
+		if (decision.verdict == SEND_AS_REJECTED ||
+		    decision.from != NULL ||
+		    strcmp(decision.reverse_path, decisions[i].path) != 0) {
+			assert_non_null(decision.reason);
+			assert_true(strlen(decision.reason) > 4);
+			assert_null(strpbrk(decision.reason, "\r\n"));
+		}
+		account_end(&account);
+	}
+}
+
+/* Providers want one address in From: 5.7.512, RFC 5322 3.6. */
+static void test_a_message_without_from_is_given_one(void **state)
+{
+	struct account_config account;
+	struct send_as decision;
+
+	(void)state;
+	account_make(&account, ME, FAX, SENDER_REWRITE);
+	decision = send_as_decide(&account, APP, NULL);
+	assert_int_equal(decision.verdict, SEND_AS_OK);
+	assert_string("path", decision.reverse_path, ME);
+	assert_string("from", decision.from, ME);
+	account_end(&account);
+}
+
+/* A relay without login: nobody to rewrite to. */
+static void test_without_an_identity_nothing_breaks(void **state)
+{
+	static const char *const paths[] = { "", "root", APP };
+	static const char *const froms[] = { NULL, "root", APP };
+	static const enum sender_policy policies[] = { SENDER_REWRITE,
+		                                       SENDER_REJECT,
+		                                       SENDER_PASS };
+
+	(void)state;
+	for (size_t i = 0; i < 3 * 3 * 3; i++) {
+		struct account_config account;
+		struct send_as decision;
+
+		account_make(&account, i / 9 == 0 ? "apikey" : NULL, NULL,
+		             policies[i / 9]);
+		decision = send_as_decide(&account, paths[i % 3],
+		                          froms[i / 3 % 3]);
+		if (decision.verdict == SEND_AS_OK)
+			assert_string("path", decision.reverse_path,
+			              paths[i % 3]);
+		else
+			assert_non_null(decision.reason);
+		assert_null(decision.from);
+		account_end(&account);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_identities),
+		cmocka_unit_test(test_permissions),
+		cmocka_unit_test(test_decisions),
+		cmocka_unit_test(test_what_is_changed_or_refused_has_a_reason),
+		cmocka_unit_test(test_a_message_without_from_is_given_one),
+		cmocka_unit_test(test_without_an_identity_nothing_breaks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
