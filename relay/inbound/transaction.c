@@ -335,7 +335,6 @@ static void on_accepted(void *ctx, const char *error, bool full)
 	}
 	message_id_print(t->envelope->id, text + strlen(text));
 	log_accepted(t->envelope);
-	spool_add(t->services->spool, t->envelope->size);
 	bytes = body_take_bytes(t->body);
 	body_free(&t->body);
 	queue_add(t->services->queue, &t->envelope, bytes);
