@@ -7,8 +7,8 @@
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
 #include "relay/outbound/delivery.h"
+#include "relay/outbound/outage.h"
 #include "relay/outbound/upstream.h"
-#include "relay/queue/breaker.h"
 #include "relay/queue/queue.h"
 #include "relay/queue/schedule.h"
 #include "relay/report/log.h"
@@ -48,11 +48,7 @@ struct pool {
 	char *name;
 	struct setup *setup;
 	struct address hint;
-	struct breaker breaker;
-	unsigned outage;        /* counts them; see message_tell_once() */
-	bool tell_all;          /* who waits has not heard of it yet */
-	struct disposition trouble; /* of the present outage */
-	char *trouble_reply;
+	struct outage outage;
 	struct timer *timer;    /* until the next probe */
 	TAILQ_HEAD(, connection) connections; /* the last used first */
 	size_t n_connections, n_connecting;
@@ -150,62 +146,6 @@ static size_t count_waiting(const struct pool *pool)
 	       pool->preparing.n + pool->prepared.n;
 }
 
-static void log_account(struct pool *pool, enum log_level level,
-                        enum log_event_name event, int64_t retry_in_ms)
-{
-	log_event(level, event, F_STR("account", pool->name),
-	          F_STR("host", pool->setup->account->host),
-	          F_STR("reply", pool->trouble_reply),
-	          F_STR("reason", pool->trouble.reason),
-	          F_STR("explanation", pool->trouble.explanation),
-	          F_STR("fix", pool->trouble.fix),
-	          F_INT("waiting", count_waiting(pool)),
-	          F_INT("retry_in_ms", retry_in_ms));
-}
-
-/* Said once an outage of a message that cannot even be tried. */
-static void tell_waiting(void *ctx, struct message *message)
-{
-	struct pool *pool = ctx;
-	const struct envelope *envelope = message_envelope(message);
-	char id[MESSAGE_ID_TEXT], *to;
-
-	if (!message_tell_once(message, pool->outage))
-		return;
-	to = envelope_recipient_list(envelope, RECIPIENT_QUEUED, 500);
-	log_event(LOG_WARN, EVENT_DEFERRED,
-	          F_STR("id", message_id_print(envelope->id, id)),
-	          F_STR("client", envelope->client),
-	          F_STR("listener", envelope->listener),
-	          F_STR("from", envelope->reverse_path), F_STR("to", to),
-	          F_STR("account", envelope->account),
-	          F_INT("attempt", envelope->attempts),
-	          F_STR("reply", pool->trouble_reply),
-	          F_STR("reason", pool->trouble.reason),
-	          F_STR("explanation", pool->trouble.explanation),
-	          F_STR("fix", pool->trouble.fix),
-	          F_INT("delay_ms", wall_now_ms() - envelope->received_ms));
-	free(to);
-}
-
-/* While the breaker is open: tell who waits, and come back in time.  Once all
- * have been told, only the newest can be news. */
-static void sit_out(struct pool *pool)
-{
-	uint64_t now = loop_now_ms(pool->services->loop);
-	struct queue *queue = pool->services->queue;
-
-	if (pool->tell_all)
-		queue_each_ready(queue, pool->name, tell_waiting, pool);
-	else if (queue_newest_ready(queue, pool->name) != NULL)
-		tell_waiting(pool, queue_newest_ready(queue, pool->name));
-	pool->tell_all = false;
-	if (pool->breaker.state == BREAKER_OPEN)
-		timer_start(pool->timer, pool->breaker.retry_at > now
-		                                 ? pool->breaker.retry_at - now
-		                                 : 0);
-}
-
 static void put_back_prepared(struct pool *pool)
 {
 	struct work *work;
@@ -221,39 +161,20 @@ static void note_trouble(struct pool *pool,
                          const struct disposition *disposition,
                          const char *reply)
 {
-	bool login = disposition->action == DISPOSITION_PAUSE;
-	uint64_t now = loop_now_ms(pool->services->loop);
-	uint64_t wait = (uint64_t)schedule_wait(
-		&pool->setup->config->relay.retry, pool->breaker.failures + 1,
-		random_u32());
+	int64_t wait = schedule_wait(&pool->setup->config->relay.retry,
+	                             pool->outage.breaker.failures + 1,
+	                             random_u32());
 
-	if (pool->breaker.state == BREAKER_OPEN)
-		return; /* others of the same outage */
-	if (pool->breaker.state == BREAKER_CLOSED)
-		pool->outage++;
-	pool->tell_all = true;
-	pool->trouble = *disposition;
-	free(pool->trouble_reply);
-	pool->trouble_reply = xstrdup(reply);
 	pool->proven = false;
-	breaker_failure(&pool->breaker,
-	                login ? BREAKER_LOGIN : BREAKER_UNREACHABLE, now, wait);
-	log_account(pool, LOG_ERROR,
-	            login ? EVENT_ACCOUNT_PAUSED : EVENT_UPSTREAM_FAILED,
-	            (int64_t)(pool->breaker.retry_at - now));
+	outage_begin(&pool->outage, disposition, reply,
+	             pool->setup->account->host, count_waiting(pool),
+	             loop_now_ms(pool->services->loop), (uint64_t)wait);
 }
 
 static void end_outage(struct pool *pool)
 {
-	bool was_out = pool->breaker.state != BREAKER_CLOSED;
-
-	breaker_success(&pool->breaker);
 	timer_stop(pool->timer);
-	if (!was_out)
-		return;
-	log_event(LOG_INFO, EVENT_ACCOUNT_RESUMED, F_STR("account", pool->name),
-	          F_INT("waiting", count_waiting(pool)));
-	queue_hurry(pool->services->queue, pool->name);
+	outage_end(&pool->outage, count_waiting(pool));
 }
 
 /* ---- deliveries ---- */
@@ -399,7 +320,7 @@ static void login_failed(struct pool *pool,
 	buf_free(&reply);
 	if (work != NULL) {
 		message_tell_once(delivery_message(work->delivery),
-		                  pool->outage);
+		                  pool->outage.number);
 		leave_list(work);
 		delivery_fail(work->delivery, failure);
 	}
@@ -416,7 +337,7 @@ static void on_gone(void *ctx, struct upstream *upstream,
 	if (!logged_in && failure != NULL)
 		login_failed(pool, failure);
 	else if (!logged_in)
-		breaker_probe_lost(&pool->breaker,
+		breaker_probe_lost(&pool->outage.breaker,
 		                   loop_now_ms(pool->services->loop));
 	connection_free(connection);
 	dispatch(pool);
@@ -498,16 +419,18 @@ static bool open_one(struct pool *pool)
 
 static bool may_work(struct pool *pool)
 {
+	uint64_t now = loop_now_ms(pool->services->loop);
+
 	/* What a broken disk could not record would be sent again. */
 	if (pool->draining || !store_is_healthy(pool->services->store))
 		return false;
 	if (queue_ready(pool->services->queue, pool->name) == 0 &&
 	    pool->prepared.n == 0)
 		return false;
-	if (pool->breaker.state == BREAKER_HALF_OPEN ||
-	    breaker_allows(&pool->breaker, loop_now_ms(pool->services->loop)))
+	if (outage_is_probing(&pool->outage) ||
+	    outage_is_over(&pool->outage, now))
 		return true;
-	sit_out(pool);
+	timer_start(pool->timer, outage_tell(&pool->outage, now));
 	return false;
 }
 
@@ -552,6 +475,7 @@ struct pool *pool_new(struct services *services, const char *account,
 	pool->services = services;
 	pool->name = xstrdup(account);
 	pool->setup = setup;
+	outage_init(&pool->outage, services->queue, pool->name);
 	TAILQ_INIT(&pool->connections);
 	list_init(&pool->preparing);
 	list_init(&pool->prepared);
@@ -623,7 +547,7 @@ void pool_free(struct pool **pool_p)
 	free_list(&pool->running);
 	timer_free(&pool->timer);
 	setup_unref(&pool->setup);
-	free(pool->trouble_reply);
+	outage_free(&pool->outage);
 	free(pool->name);
 	free(pool);
 	*pool_p = NULL;

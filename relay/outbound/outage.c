@@ -1,0 +1,116 @@
+#include "relay/outbound/outage.h"
+
+#include <stdlib.h>
+
+#include "proto/xalloc.h"
+#include "relay/net/loop.h"
+#include "relay/report/log.h"
+
+void outage_init(struct outage *outage, struct queue *queue,
+                 const char *account)
+{
+	*outage = (struct outage){ .queue = queue, .account = account };
+}
+
+void outage_free(struct outage *outage)
+{
+	free(outage->reply);
+}
+
+static void log_begin(const struct outage *outage, const char *host,
+                      size_t waiting, uint64_t retry_in_ms)
+{
+	log_event(LOG_ERROR,
+	          outage->breaker.trouble == BREAKER_LOGIN
+	                  ? EVENT_ACCOUNT_PAUSED : EVENT_UPSTREAM_FAILED,
+	          F_STR("account", outage->account), F_STR("host", host),
+	          F_STR("reply", outage->reply),
+	          F_STR("reason", outage->trouble.reason),
+	          F_STR("explanation", outage->trouble.explanation),
+	          F_STR("fix", outage->trouble.fix),
+	          F_INT("waiting", waiting),
+	          F_INT("retry_in_ms", retry_in_ms));
+}
+
+void outage_begin(struct outage *outage, const struct disposition *trouble,
+                  const char *reply, const char *host, size_t waiting,
+                  uint64_t now_ms, uint64_t wait_ms)
+{
+	bool login = trouble->action == DISPOSITION_PAUSE;
+
+	if (outage->breaker.state == BREAKER_OPEN)
+		return;
+	if (outage->breaker.state == BREAKER_CLOSED)
+		outage->number++;
+	free(outage->reply);
+	outage->reply = xstrdup(reply);
+	outage->trouble = *trouble;
+	outage->untold = true;
+	breaker_failure(&outage->breaker,
+	                login ? BREAKER_LOGIN : BREAKER_UNREACHABLE, now_ms,
+	                wait_ms);
+	log_begin(outage, host, waiting, outage->breaker.retry_at - now_ms);
+}
+
+void outage_end(struct outage *outage, size_t waiting)
+{
+	bool was_out = outage->breaker.state != BREAKER_CLOSED;
+
+	breaker_success(&outage->breaker);
+	if (!was_out)
+		return;
+	log_event(LOG_INFO, EVENT_ACCOUNT_RESUMED,
+	          F_STR("account", outage->account),
+	          F_INT("waiting", waiting));
+	queue_hurry(outage->queue, outage->account);
+}
+
+bool outage_is_probing(const struct outage *outage)
+{
+	return outage->breaker.state == BREAKER_HALF_OPEN;
+}
+
+bool outage_is_over(struct outage *outage, uint64_t now_ms)
+{
+	return breaker_allows(&outage->breaker, now_ms);
+}
+
+static void tell(void *ctx, struct message *message)
+{
+	struct outage *outage = ctx;
+	const struct envelope *envelope = message_envelope(message);
+	char id[MESSAGE_ID_TEXT], *to;
+
+	if (!message_tell_once(message, outage->number))
+		return;
+	to = envelope_recipient_list(envelope, RECIPIENT_QUEUED, 500);
+	log_event(LOG_WARN, EVENT_DEFERRED,
+	          F_STR("id", message_id_print(envelope->id, id)),
+	          F_STR("client", envelope->client),
+	          F_STR("listener", envelope->listener),
+	          F_STR("from", envelope->reverse_path), F_STR("to", to),
+	          F_INT("size", envelope->size),
+	          F_STR("account", envelope->account),
+	          F_INT("attempt", envelope->attempts),
+	          F_STR("reply", outage->reply),
+	          F_STR("reason", outage->trouble.reason),
+	          F_STR("explanation", outage->trouble.explanation),
+	          F_STR("fix", outage->trouble.fix),
+	          F_INT("delay_ms", wall_now_ms() - envelope->received_ms));
+	free(to);
+}
+
+/* Once all have been told, only the newest can be news. */
+uint64_t outage_tell(struct outage *outage, uint64_t now_ms)
+{
+	struct message *newest =
+		queue_newest_ready(outage->queue, outage->account);
+	uint64_t probe = outage->breaker.retry_at;
+
+	if (outage->untold)
+		queue_each_ready(outage->queue, outage->account, tell, outage);
+	else if (newest != NULL)
+		tell(outage, newest);
+	outage->untold = false;
+	return probe > now_ms ? probe - now_ms : 0;
+}
