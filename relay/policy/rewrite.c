@@ -10,6 +10,7 @@ static const struct {
 	bool always;         /* else only where From changes */
 } dropped[] = {
 	{ "Bcc", true },
+	{ "Resent-Bcc", true },
 	{ "Return-Path", true },
 	{ "From", false },
 	{ "Sender", false },
@@ -34,6 +35,17 @@ static bool goes_away(const struct rfc5322_field *field, bool from_changes)
 	return false;
 }
 
+/* "192.168.1.5" without brackets is no domain, but devices write it. */
+static bool is_number(struct text domain)
+{
+	struct text label = { NULL, 0 };
+	uint64_t number;
+
+	while (text_token(&domain, '.', &label))
+		continue;
+	return text_to_u64(label, &number);
+}
+
 /* Can the old From be answered from outside?  A bare host, .local or .lan
  * cannot. */
 static bool is_answerable(struct text address)
@@ -44,7 +56,8 @@ static bool is_answerable(struct text address)
 	size_t i;
 
 	if (!smtp_address_parse(address, &path) ||
-	    !text_glob(text_of("*@*.*"), address))
+	    !text_glob(text_of("*@*.*"), address) ||
+	    is_number(smtp_path_domain(&path)))
 		return false;
 	for (i = 0; i < sizeof unreachable / sizeof *unreachable; i++) {
 		if (text_glob(text_of(unreachable[i]), address))
@@ -115,7 +128,8 @@ static void look_through(struct found *found, struct text header)
 	rfc5322_free(&reader);
 }
 
-/* From is written where it stood, or first where there was none. */
+/* From is written where it stood, or last where there was none: the trace
+ * fields stay in front. */
 static bool copy_fields(struct buf *out, struct text header,
                         const struct rewrite *rewrite, struct found *found)
 {
@@ -124,10 +138,6 @@ static bool copy_fields(struct buf *out, struct text header,
 	struct rfc5322 reader;
 	struct text body;
 
-	if (from_due && !found->has_from) {
-		ok = write_from(out, &found->from, rewrite->from);
-		from_due = false;
-	}
 	rfc5322_init(&reader, header.len + 1);
 	rfc5322_push(&reader, header);
 	rfc5322_finish(&reader);
@@ -140,6 +150,8 @@ static bool copy_fields(struct buf *out, struct text header,
 		}
 	}
 	rfc5322_free(&reader);
+	if (ok && from_due)
+		ok = write_from(out, &found->from, rewrite->from);
 	return ok;
 }
 

@@ -7,7 +7,8 @@
  * by one written here from parsed parts; no text of a device is ever pasted
  * into another field.
  *
- *   always       Bcc and Return-Path go (RFC 5322 3.6.3, RFC 5321 4.4)
+ *   always       Bcc, Resent-Bcc and Return-Path go (RFC 5322 3.6.3 and
+ *                3.6.6, RFC 5321 4.4)
  *   with a from  From becomes "old name <from>", one field and one address;
  *                Sender goes; Reply-To is added with the old From where there
  *                was none and the old From can be answered; signatures and
