@@ -6,6 +6,7 @@ it has taken.  Postfix and OpenSMTPD want root (as_root() in e2e_tools).
 """
 
 import email.utils
+import json
 import os
 import pathlib
 import pwd
@@ -14,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 
-from e2e_tools import (BUILD, PASSWORD, Process, free_port, need,
+from e2e_tools import (BUILD, PASSWORD, Process, built, free_port, need,
                        wait_until)
 
 USER = "scanner@contoso.test"
@@ -87,8 +88,8 @@ class Provider(Process):
     def wait_arrived(self, count=1):
         return wait_until(
             lambda: (got if len(got := self.arrived()) >= count else None),
-            f"{count} messages at the provider, {len(self.arrived())} came",
-            why=self.log_text)
+            f"{count} messages at the provider",
+            why=lambda: f"{len(self.arrived())} came\n{self.log_text()}")
 
     def wait_copies(self, before, to):
         """The messages after the first `before`, once all of to have one."""
@@ -113,6 +114,53 @@ class Provider(Process):
 
     def clean(self):
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class PracticeProvider(Provider):
+    """tests/provider: takes what it is told to, says what it is told to.
+
+    script: rules as in tests/provider/README.md.  The other options are those
+    of its command line, latency=20 for --latency 20."""
+
+    def __init__(self, ca, script="", **options):
+        super().__init__(ca)
+        self.options = {"dir": self.folder / "mail", "cert": self.cert,
+                        "key": self.key, "user": self.user,
+                        "password": self.password, "port": self.port,
+                        "journal": self.folder / "journal", **options}
+        (self.folder / "mail").mkdir()
+        self.script = script
+
+    def start(self):
+        (self.folder / "script").write_text(self.script)
+        command = [built("practice-provider"), "--script",
+                   self.folder / "script"]
+        for name, value in self.options.items():
+            command += [f"--{name}"] + ([] if value is True else [value])
+        self.launch(command, self.folder / "log")
+        self.wait_port()
+
+    def behave(self, script=""):
+        """End, and come back with another script; mail stays."""
+        self.stop()
+        self.script = script
+        self.start()
+
+    def arrived(self):
+        return [Arrived(path.read_bytes(), **self.envelope(path))
+                for path in sorted((self.folder / "mail/new").glob("*.eml"))]
+
+    @staticmethod
+    def envelope(path):
+        said = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        return {"sender": said["from"], "recipients": said["recipients"]}
+
+    def journal(self):
+        """(Message-ID, X-Token, sender, recipients, octets) of what was
+        taken, in this order."""
+        path = self.options["journal"]
+        text = path.read_text("utf-8") if path.exists() else ""
+        return [line.split("\t") for line in text.splitlines()]
 
 
 class Maildir:

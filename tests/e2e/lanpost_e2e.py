@@ -15,6 +15,7 @@ its Debian package.  Waiting is always for a condition, with a deadline that is
 generous and never measured.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -37,6 +38,8 @@ class Event(dict):
 
     @classmethod
     def parse(cls, line):
+        if line.startswith("{"):
+            return cls.parse_json(line)
         match = cls.LINE.fullmatch(line)
         if not match:
             return None
@@ -48,6 +51,16 @@ class Event(dict):
                 value = re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)",
                                cls._unescape, value[1:-1])
             event[key] = value
+        return event
+
+    @classmethod
+    def parse_json(cls, line):
+        keys = json.loads(line)
+        event = cls()
+        event.line = line
+        event.time, event.level, event.name = (
+            keys.pop(key) for key in ("time", "level", "event"))
+        event.update((key, str(value)) for key, value in keys.items())
         return event
 
     @classmethod

@@ -22,7 +22,8 @@ class Delivery(TestCase):
         name, received = fields.pop(0)
         self.assertEqual(name, b"Received")
         self.assertIn(b"by relay.test", received)
-        self.assertEqual(arrived.get("Reply-To"), [SENDER])
+        self.assertEqual(arrived.get("Reply-To"),
+                         [f'"Copier, 2nd floor" <{SENDER}>'])
         self.assertEqual(arrived.get("From"),
                          [f'"Copier, 2nd floor" <{USER}>'])
         rest = [name + b":" + value for name, value in fields
@@ -40,7 +41,9 @@ class Delivery(TestCase):
                 before = len(provider.arrived())
                 sent = scan(f"{name}-to-{type(provider).__name__}")
                 device(lanpost.address, sent, SENDER, TO)
-                lanpost.wait_event("delivered", subject=lambda s: name in s)
+                accepted = lanpost.wait_event(
+                    "accepted", subject=lambda s: s.startswith(f"Scan {name}"))
+                lanpost.wait_event("delivered", id=accepted["id"])
                 new = provider.wait_copies(before, TO)
                 for arrived in new:
                     self.check_arrived(arrived, sent)

@@ -17,16 +17,18 @@ MIB = 1 << 20
 
 class FullDisk(TestCase):
     def small_disk(self, megabytes):
-        """A file system with that much room: a tmpfs of our own, or in a
-        container, which may not mount one, what we leave of its /dev/shm."""
+        """A file system with that much room, and what gives it more: a tmpfs
+        of our own, or in a container, which may not mount one, what we leave
+        of its /dev/shm."""
         folder = tempfile.mkdtemp(prefix="lpdisk")
         self.addCleanup(shutil.rmtree, folder, True)
-        done = subprocess.run([need("mount"), "-t", "tmpfs", "-o",
-                               f"size={megabytes}m,mode=0700", "lanpost-e2e",
-                               folder], capture_output=True, text=True)
+        mount = [need("mount"), "-t", "tmpfs", "lanpost-e2e", folder, "-o"]
+        done = subprocess.run([*mount, f"mode=0700,size={megabytes}m"],
+                              capture_output=True, text=True)
         if done.returncode == 0:
             self.addCleanup(subprocess.run, [need("umount"), "-l", folder])
-            return folder
+            return folder, lambda: subprocess.run(
+                [*mount, "remount,size=64m"], check=True)
         disk = os.statvfs("/dev/shm")
         if disk.f_blocks * disk.f_frsize > MIB * 512:
             self.fail("neither a small tmpfs can be mounted here "
@@ -37,7 +39,7 @@ class FullDisk(TestCase):
                            disk.f_bavail * disk.f_frsize - megabytes * MIB)
         folder = tempfile.mkdtemp(prefix="lpdisk", dir="/dev/shm")
         self.addCleanup(shutil.rmtree, folder, True)
-        return folder
+        return folder, lambda: filler.truncate(0)
 
     def fill(self, lanpost, size, limit=200):
         """Send until refused; returns what was accepted and the refusal."""
@@ -51,18 +53,22 @@ class FullDisk(TestCase):
             accepted.append(token)
         self.fail(f"never full after {limit} messages")
 
-    def story(self, size, **relay):
+    def story(self, size, make_room=None, **relay):
+        """Fill up while the provider is away; room returns when it is back
+        and the queue has drained, or when somebody makes it."""
         provider = PracticeProvider(self.ca)
         self.addCleanup(provider.clean)
         lanpost = self.start(Lanpost(account=provider.account(), relay=relay))
         accepted, code, words = self.fill(lanpost, size)
         self.assertEqual((code, words[:6]), (452, "4.3.1 "), words)
         self.assertTrue(accepted)
-        self.assertTrue(lanpost.events("disk-low"), lanpost.log_text())
-        self.start(provider)               # what waited leaves, room returns
-        provider.wait_arrived(len(accepted))
+        lanpost.wait_event("rejected", reply=lambda r: r[:9] == "452 4.3.1")
+        self.start(provider)
+        if make_room:
+            make_room()
         lanpost.wait_event("delivered", count=len(accepted))
-        wait_until(lambda: not self.refused(lanpost), "room again")
+        wait_until(lambda: not self.refused(lanpost), "room again",
+                   why=lanpost.log_text)
         arrived = provider.wait_arrived(len(accepted) + 1)
         self.assertEqual(
             sorted(m.get("Subject")[0] for m in arrived),
@@ -76,17 +82,30 @@ class FullDisk(TestCase):
             return True
         return False
 
+    def full(self, size, megabytes):
+        folder, make_room = self.small_disk(megabytes)
+        self.story(size, make_room, spool=f"{folder}/spool", min_free_disk="0")
+
     def test_no_space_for_the_database(self):
-        self.story(20_000, spool=self.small_disk(2) + "/spool",
-                   min_free_disk="0")
+        self.full(20_000, 2)
 
     def test_no_space_for_body_files(self):
-        self.story(600_000, spool=self.small_disk(4) + "/spool",
-                   min_free_disk="0")
+        self.full(600_000, 4)
 
     def test_min_free_disk(self):
-        self.story(100_000, spool=self.small_disk(6) + "/spool",
-                   min_free_disk="3M")
+        """Refused before a message is read, and named in the reply."""
+        folder, make_room = self.small_disk(12)
+        provider = self.start(PracticeProvider(self.ca))
+        lanpost = self.start(Lanpost(account=provider.account(), relay={
+            "spool": f"{folder}/spool", "min_free_disk": "20M"}))
+        client = lanpost.raw()
+        client.ask("EHLO x")
+        reply = client.ask("MAIL FROM:<a@lan.test>")
+        self.assertRegex(reply, "^452 4.3.1 .*min_free_disk")
+        lanpost.wait_event("disk-low", explanation=bool, fix=bool)
+        make_room()
+        wait_until(lambda: not self.refused(lanpost), "room again")
+        self.assertEqual(len(provider.wait_arrived(1)), 1)
 
     def test_max_spool_size(self):
         self.story(100_000, max_spool_size="1M")
