@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
 #include "proto/buf.h"
 #include "proto/xalloc.h"
 #include "relay/net/resolve.h"
@@ -504,6 +506,25 @@ static void test_what_was_written_is_sent_after_close(void **state)
 	world_run(&world);
 	assert_int_equal(buf_len(&world.client.got), 8 << 20);
 	assert_int_equal(world.client.end, STREAM_END_EOF);
+	world_close(&world);
+}
+
+/* It neither reads nor closes: the loop must not wait for it for ever. */
+static void test_a_stubborn_peer_is_left_behind(void **state)
+{
+	struct sockaddr_storage to;
+	socklen_t len;
+	struct world world;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	world_open(&world);
+	len = address_to_sockaddr(&world.address, &to);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, len), 0);
+	world.server.act = flood_and_leave;
+	loop_run(world.loop);
+	assert_true(world.server.gone);
+	close(fd);
 	world_close(&world);
 }
 
@@ -1078,18 +1099,18 @@ static void pause_in_handshake(struct party *party, enum moment moment)
 	}
 	if (moment == MOMENT_SECURE)
 		timer_start(party->timer, 50);
-	if (moment == MOMENT_DATA)
-		assert_false(timer_is_armed(party->timer));
+	if (moment != MOMENT_DATA)
+		return;
+	assert_false(timer_is_armed(party->timer));
+	leave(party);
 }
 
-static void say_and_leave(struct party *party, enum moment moment)
+static void say_early(struct party *party, enum moment moment)
 {
 	if (moment == MOMENT_OPEN)
 		start_tls(party);
-	if (moment != MOMENT_SECURE)
-		return;
-	say(party, "EHLO early\r\n");
-	leave(party);
+	if (moment == MOMENT_SECURE)
+		say(party, "EHLO early\r\n");
 }
 
 /* The handshake goes on, the data waits, and nothing of it is lost. */
@@ -1101,10 +1122,64 @@ static void test_pause_holds_decrypted_data_back(void **state)
 	world_open(&world);
 	use_tls(&world, ca);
 	world.server.act = pause_in_handshake;
-	world.client.act = say_and_leave;
+	world.client.act = say_early;
 	world_run(&world);
 	assert_got(&world.server, "EHLO early\r\n");
-	assert_int_equal(world.server.end, STREAM_END_EOF);
+	assert_int_equal(world.client.end, STREAM_END_EOF);
+	world_close(&world);
+}
+
+/* Another implementation of TLS, blocking, on a thread of its own. */
+struct plain_openssl {
+	struct sockaddr_storage to;
+	socklen_t to_len;
+	char got[64];
+	bool said_goodbye;
+};
+
+static void read_to_the_end(void *ctx)
+{
+	struct plain_openssl *client = ctx;
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(context);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), len = 0, got = 1;
+
+	SSL_set_fd(ssl, fd);
+	if (connect(fd, (struct sockaddr *)&client->to, client->to_len) == 0 &&
+	    SSL_connect(ssl) == 1)
+		for (; got > 0; len += got > 0 ? got : 0)
+			got = SSL_read(ssl, client->got + len,
+			               (int)sizeof(client->got) - 1 - len);
+	client->said_goodbye = SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN;
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+	close(fd);
+}
+
+static void greet_and_leave(struct party *party, enum moment moment)
+{
+	if (moment == MOMENT_OPEN)
+		start_tls(party);
+	if (moment != MOMENT_SECURE)
+		return;
+	say(party, "421 closing\r\n");
+	leave(party);
+}
+
+static void test_close_sends_close_notify(void **state)
+{
+	struct plain_openssl client = { 0 };
+	struct world world;
+
+	(void)state;
+	world_open(&world);
+	use_tls(&world, ca);
+	client.to_len = address_to_sockaddr(&world.address, &client.to);
+	world.server.act = greet_and_leave;
+	loop_work(world.loop, read_to_the_end, half_closed, &client);
+	loop_run(world.loop);
+	assert_string_equal(client.got, "421 closing\r\n");
+	assert_true(client.said_goodbye);
 	world_close(&world);
 }
 
@@ -1149,6 +1224,7 @@ int main(void)
 		TEST(test_reset_by_peer),
 		TEST(test_last_words_arrive_over_unread_data),
 		TEST(test_what_was_written_is_sent_after_close),
+		TEST(test_a_stubborn_peer_is_left_behind),
 		TEST(test_replies_after_the_peer_has_closed_its_side),
 		TEST(test_large_writes_wait_for_the_reader),
 		TEST(test_large_writes_wait_for_the_reader_under_tls),
@@ -1166,6 +1242,7 @@ int main(void)
 		TEST(test_peer_closes_during_the_handshake),
 		TEST(test_plain_server_where_tls_was_expected),
 		TEST(test_pause_holds_decrypted_data_back),
+		TEST(test_close_sends_close_notify),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
