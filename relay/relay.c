@@ -35,7 +35,8 @@ struct relay {
 	struct timer *housekeeping, *grace;
 	struct turn_end *turn_end;
 	uint64_t next_purge;
-	bool draining, disk_low, grace_over;
+	bool draining, grace_over;
+	bool disk_low, broken;  /* the log has been told */
 	int exit_code;
 };
 
@@ -61,22 +62,29 @@ static void on_queue_ready(void *ctx, const char *account)
 		pool_kick(pool);
 }
 
+static void log_broken(struct relay *relay, const char *error)
+{
+	log_event(LOG_ERROR, EVENT_DISK_LOW,
+	          F_STR("spool", relay->services.config->relay.spool),
+	          F_STR("error", error),
+	          F_STR("explanation", "The spool cannot be written: no mail is "
+	                               "taken and none is sent."),
+	          F_STR("fix", "free space on the disk, or mend it; lanpost "
+	                       "goes on by itself"));
+}
+
+/* Each probe that fails is told here; the log hears of the first. */
 static void on_store_health(void *ctx, const char *error)
 {
 	struct relay *relay = ctx;
+	bool was_broken = relay->broken;
 	size_t i;
 
-	if (error != NULL) {
-		log_event(LOG_ERROR, EVENT_DISK_LOW,
-		          F_STR("spool", relay->services.config->relay.spool),
-		          F_STR("error", error),
-		          F_STR("explanation",
-		                "The spool cannot be written: no mail is taken "
-		                "and none is sent."),
-		          F_STR("fix", "free space on the disk, or mend it; "
-		                       "lanpost goes on by itself"));
+	relay->broken = error != NULL;
+	if (relay->broken && !was_broken)
+		log_broken(relay, error);
+	if (relay->broken)
 		return;
-	}
 	log_event(LOG_INFO, EVENT_DISK_LOW,
 	          F_STR("spool", relay->services.config->relay.spool),
 	          F_STR("explanation", "The spool can be written again."));
