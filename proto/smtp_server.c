@@ -201,6 +201,13 @@ void server_end_transaction(struct smtp_server *server, bool tell)
 		server_set_state(server, SMTP_SERVER_READY);
 }
 
+/* A message too large, or a recipient too many, is no bad command. */
+static bool is_bad_command(const struct smtp_reply *reply)
+{
+	return smtp_reply_permanent(reply) &&
+	       (reply->code < 510 || reply->status.subject == 5);
+}
+
 void server_refuse(struct smtp_server *server, struct text command,
                    const struct smtp_reply *reply)
 {
@@ -212,7 +219,7 @@ void server_refuse(struct smtp_server *server, struct text command,
 	server->refused_reply.text = text_of(server->refused_text);
 	server->has_refused = true;
 	server_say(server, reply);
-	if (server->settings.max_bad_commands > 0 &&
+	if (is_bad_command(reply) && server->settings.max_bad_commands > 0 &&
 	    ++server->bad_commands >= server->settings.max_bad_commands) {
 		server_say_simple(server, 421, "4.7.0",
 		           "Too many errors, closing the connection");
@@ -264,7 +271,9 @@ enum smtp_server_event_type server_ask(struct smtp_server *server,
 void server_close_if_talking(struct smtp_server *server)
 {
 	if (server_unread(server).len > 0)
-		server_close(server);
+		smtp_server_goodbye(server, 421, "4.7.0",
+		                    "Mail data came without a 354, closing "
+		                    "the connection");
 }
 
 /* ---- reading lines ---- */
@@ -285,7 +294,10 @@ static void skip_line(struct smtp_server *server, struct text input,
 		server->skipping = 0;
 		if (in_auth)
 			server_set_state(server, SMTP_SERVER_READY);
-		server_refuse(server, buf_text(&server->line), &reply);
+		server_refuse(server,
+		              in_auth ? text_of("AUTH")
+		                      : buf_text(&server->line),
+		              &reply);
 		buf_clear(&server->line);
 	} else if (server->skipping > LINE_GIVE_UP) {
 		smtp_server_goodbye(server, 421, "4.7.0",
@@ -297,6 +309,7 @@ static void skip_line(struct smtp_server *server, struct text input,
 static bool gather_line(struct smtp_server *server)
 {
 	struct text input = server_unread(server);
+	size_t room = LINE_MAX_OCTETS - buf_len(&server->line);
 	const char *newline;
 
 	if (input.len == 0)
@@ -304,8 +317,8 @@ static bool gather_line(struct smtp_server *server)
 	newline = memchr(input.data, '\n', input.len);
 	if (newline != NULL)
 		input.len = (size_t)(newline + 1 - input.data);
-	if (server->skipping > 0 ||
-	    buf_len(&server->line) + input.len > LINE_MAX_OCTETS) {
+	if (server->skipping > 0 || input.len > room) {
+		buf_append(&server->line, input.data, room);
 		skip_line(server, input, newline);
 		return false;
 	}

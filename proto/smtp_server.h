@@ -54,7 +54,8 @@ enum smtp_server_event_type {
 	SMTP_SERVER_EV_NONE,          /* feed more, or answer what is open */
 	SMTP_SERVER_EV_CONNECT,       /* question: 220, or 554 or 421 */
 	SMTP_SERVER_EV_EHLO,          /* question: helo_name, is_esmtp; a 250
-	                                 gets name and capabilities added */
+	                                 says our name and gets the
+	                                 capabilities added */
 	SMTP_SERVER_EV_STARTTLS,      /* question: 220, then handshake */
 	SMTP_SERVER_EV_AUTH,          /* question: mechanism, initial response;
 	                                 334 asks on, 235 or 535 ends */
@@ -87,12 +88,13 @@ struct smtp_server_event {
 };
 
 struct smtp_server_settings {
-	const char *hostname;          /* for 220, EHLO and 221 */
+	const char *hostname;          /* said in 221; NULL: left out */
 	unsigned    capabilities;      /* SMTP_CAP() bits offered in EHLO */
 	const char *mechanisms;        /* "PLAIN LOGIN" if AUTH is offered */
 	uint64_t    max_message_size;  /* octets, announced by SIZE; 0: no limit */
 	unsigned    max_recipients;    /* accepted a transaction; then 452 4.5.3 */
-	unsigned    max_bad_commands;  /* in a row; then 421 4.7.0 */
+	unsigned    max_bad_commands;  /* with none that the caller accepted
+	                                  between; then 421 4.7.0 */
 	struct smtp_trace trace;
 };
 

@@ -111,8 +111,6 @@ static void answered(struct smtp_server *server, enum question question,
 		answered_data(server, code);
 		break;
 	case ASK_DATA_END:
-		server_end_transaction(server, false);
-		break;
 	case ASK_NOTHING:
 		break;
 	}
@@ -131,10 +129,12 @@ void smtp_server_reply(struct smtp_server *server,
 	else
 		server_say(server, reply);
 	buf_wipe(&server->line);
-	if (reply->code == 421)
-		server_close(server);
-	else
+	if (question == ASK_DATA_END)
+		server_end_transaction(server, false);
+	if (reply->code != 421)
 		answered(server, question, reply->code);
+	if (reply->code == 421 || server->state == SMTP_SERVER_CLOSED)
+		server_close(server); /* and the transaction just opened */
 	if (smtp_reply_positive(reply) || reply->code == 354)
 		server->bad_commands = 0;
 }

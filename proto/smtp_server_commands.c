@@ -224,7 +224,13 @@ static enum smtp_server_event_type
 command_quit(struct smtp_server *server, const struct smtp_command *command,
              struct smtp_server_event *event)
 {
-	server_say_simple(server, 221, "2.0.0", "Bye");
+	const char *hostname = server->settings.hostname;
+	char text[300];
+
+	snprintf(text, sizeof text, "%s%sclosing the connection",
+	         hostname == NULL ? "" : hostname,
+	         hostname == NULL ? "" : " ");
+	server_say_simple(server, 221, "2.0.0", text);
 	server_close(server);
 	return SMTP_SERVER_EV_NONE;
 }
