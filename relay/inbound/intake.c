@@ -6,6 +6,7 @@
 #include "proto/mailbox.h"
 #include "proto/rfc5322.h"
 #include "proto/smtp_syntax.h"
+#include "proto/utf8.h"
 #include "proto/xalloc.h"
 
 enum { SUBJECT_MAX = 200, ADDRESS_MAX = 320, MESSAGE_ID_MAX = 998 };
@@ -59,14 +60,15 @@ static void emit_received(struct intake *intake)
 {
 	const struct envelope *envelope = intake->envelope;
 	const char *family = strchr(envelope->client, ':') ? "IPv6:" : "";
+	int client_len = (int)strcspn(envelope->client, "%"); /* no zone */
 	struct buf field = BUF_INIT(4096);
 	char id[MESSAGE_ID_TEXT], date[40];
 
 	date_now(intake, date);
 	buf_printf(&field,
-	           "Received: from %s ([%s%s])\r\n"
+	           "Received: from %s ([%s%.*s])\r\n"
 	           "\tby %s (lanpost) with %s id %s;\r\n\t%s\r\n",
-	           harmless_helo(intake), family, envelope->client,
+	           harmless_helo(intake), family, client_len, envelope->client,
 	           intake->settings.hostname, intake->settings.protocol,
 	           message_id_print(envelope->id, id), date);
 	emit(intake, buf_text(&field));
@@ -105,14 +107,16 @@ unsigned intake_repairs(const struct intake *intake)
 static char *shown(struct text value, size_t max)
 {
 	struct buf line = BUF_INIT(INTAKE_HEADER_MAX);
-	struct text text;
-	char *copy;
+	char *copy, *c;
+	size_t len;
 
 	rfc5322_unfold(&line, value);
-	text = buf_text(&line);
-	if (text.len > max)
-		text.len = max;
-	copy = text_dup(text);
+	len = utf8_cut(buf_text(&line), max).len;
+	copy = xmemdup0(buf_text(&line).data, len);
+	for (c = copy; c < copy + len; c++) {
+		if (smtp_has_control(text_make(c, 1)))
+			*c = ' ';
+	}
 	buf_free(&line);
 	return copy;
 }
@@ -201,7 +205,7 @@ static bool drain(struct intake *intake)
 	for (;;) {
 		switch (rfc5322_next(&intake->reader, &field, &body)) {
 		case RFC5322_NONE:
-			return true;
+			return intake->reader.state != RFC5322_FAILED;
 		case RFC5322_FIELD:
 			note_field(intake, &field);
 			emit(intake, field.raw);
