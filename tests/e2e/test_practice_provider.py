@@ -87,10 +87,8 @@ def outcome(provider, timeout=DEADLINE_S, recipients=("x@example.net",)):
         return "hang"
     except ConnectionResetError:
         return "reset"
-    except ssl.SSLEOFError:
-        return "closed"
-    except ssl.SSLError:
-        return "no tls"
+    except ssl.SSLError as error:
+        return "closed" if "EOF" in str(error) else "no tls"
     except smtplib.SMTPServerDisconnected as error:
         text = str(error)
         return "hang" if "timed out" in text else \
