@@ -1,9 +1,7 @@
 #include "relay/report/log.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,43 +71,59 @@ static size_t utf8_length(struct text text, uint32_t *code_r)
 	return n;
 }
 
-/* Control characters, and those that turn a line of text around. */
+/* Control characters, and those that turn a line of text around or hide. */
 static bool is_treacherous(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) ||
+	       code == 0x61c || (code >= 0x200b && code <= 0x200f) ||
 	       (code >= 0x2028 && code <= 0x202e) ||
-	       (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
+	       (code >= 0x2060 && code <= 0x2069) || code == 0xfeff;
 }
 
+/* Escapes that JSON and the readers of logfmt have in common. */
 static void print_code(struct buf *to, uint32_t code)
 {
 	if (code == '\n')
 		buf_puts(to, "\\n");
-	else if (code < 0x100)
-		buf_printf(to, "\\x%02x", code);
+	else if (code == '\r')
+		buf_puts(to, "\\r");
+	else if (code == '\t')
+		buf_puts(to, "\\t");
 	else
 		buf_printf(to, "\\u%04x", code);
 }
 
-static void print_value(struct buf *to, struct text value, bool quoted)
+/* As it stands between quotes, at most VALUE_MAX octets of it.  A byte that is
+ * no UTF-8 is told in words, "\xfc": neither format has an escape for it. */
+static void print_value(struct buf *to, struct text value)
 {
 	size_t n, room = VALUE_MAX;
 	uint32_t code;
 
-	for (; value.len > 0 && room > 0; value = text_skip(value, n), room--) {
-		n = utf8_length(value, &code);
-		if (n == 0)
-			buf_printf(to, "\\x%02x", (unsigned char)*value.data);
+	for (; value.len > 0; value = text_skip(value, n), room -= n) {
+		size_t length = utf8_length(value, &code);
+
+		n = length == 0 ? 1 : length;
+		if (n > room)
+			break;
+		if (length == 0)
+			buf_printf(to, "\\\\x%02x", (unsigned char)*value.data);
 		else if (is_treacherous(code))
 			print_code(to, code);
-		else if (quoted && (code == '"' || code == '\\'))
+		else if (code == '"' || code == '\\')
 			buf_printf(to, "\\%c", (char)code);
 		else
 			buf_append(to, value.data, n);
-		n = n == 0 ? 1 : n;
 	}
 	if (value.len > 0)
 		buf_puts(to, "...");
+}
+
+static void print_quoted(struct buf *to, struct text value)
+{
+	buf_putc(to, '"');
+	print_value(to, value);
+	buf_putc(to, '"');
 }
 
 /* ---- lines ---- */
@@ -139,20 +153,20 @@ static bool wants_quotes(struct text value)
 	return value.len == 0;
 }
 
+static bool is_left_out(const struct log_field *field)
+{
+	return field->type == LOG_FIELD_TEXT && field->text.data == NULL;
+}
+
 static void text_field(struct buf *line, const struct log_field *field)
 {
-	bool quoted;
-
-	if (field->type == LOG_FIELD_NUMBER) {
-		buf_printf(line, " %s=%lld", field->key,
-		           (long long)field->number);
-		return;
-	}
-	quoted = wants_quotes(field->text);
-	buf_printf(line, quoted ? " %s=\"" : " %s=", field->key);
-	print_value(line, field->text, quoted);
-	if (quoted)
-		buf_putc(line, '"');
+	buf_printf(line, " %s=", field->key);
+	if (field->type == LOG_FIELD_NUMBER)
+		buf_printf(line, "%lld", (long long)field->number);
+	else if (wants_quotes(field->text))
+		print_quoted(line, field->text);
+	else
+		print_value(line, field->text);
 }
 
 static void text_line(struct buf *line, enum log_level level,
@@ -162,58 +176,40 @@ static void text_line(struct buf *line, enum log_level level,
 	print_time(line);
 	buf_printf(line, " %s %s", level_names[level], event_names[event]);
 	for (; fields->key != NULL; fields++) {
-		if (fields->text.data != NULL ||
-		    fields->type == LOG_FIELD_NUMBER)
+		if (!is_left_out(fields))
 			text_field(line, fields);
 	}
 	buf_putc(line, '\n');
 }
 
-static json_t *json_field(const struct log_field *field)
+static void json_field(struct buf *line, const struct log_field *field)
 {
-	struct buf value = BUF_INIT(8 * VALUE_MAX);
-	struct text safe;
-	json_t *json;
-
+	buf_printf(line, ",\"%s\":", field->key);
 	if (field->type == LOG_FIELD_NUMBER)
-		return json_integer(field->number);
-	print_value(&value, field->text, false);
-	safe = buf_text(&value);
-	json = json_stringn(safe.len > 0 ? safe.data : "", safe.len);
-	buf_free(&value);
-	return json;
+		buf_printf(line, "%lld", (long long)field->number);
+	else
+		print_quoted(line, field->text);
 }
 
 static void json_line(struct buf *line, enum log_level level,
                       enum log_event_name event,
                       const struct log_field *fields)
 {
-	struct buf time = BUF_INIT(64);
-	json_t *object = json_object();
-	char *dumped;
-
-	print_time(&time);
-	json_object_set_new(object, "time", json_string(buf_string(&time)));
-	json_object_set_new(object, "level", json_string(level_names[level]));
-	json_object_set_new(object, "event", json_string(event_names[event]));
+	buf_puts(line, "{\"time\":\"");
+	print_time(line);
+	buf_printf(line, "\",\"level\":\"%s\",\"event\":\"%s\"",
+	           level_names[level], event_names[event]);
 	for (; fields->key != NULL; fields++) {
-		if (fields->text.data != NULL ||
-		    fields->type == LOG_FIELD_NUMBER)
-			json_object_set_new(object, fields->key,
-			                    json_field(fields));
+		if (!is_left_out(fields))
+			json_field(line, fields);
 	}
-	dumped = json_dumps(object, JSON_COMPACT);
-	buf_puts(line, dumped);
-	buf_putc(line, '\n');
-	free(dumped);
-	json_decref(object);
-	buf_free(&time);
+	buf_puts(line, "}\n");
 }
 
 void log_fields(enum log_level level, enum log_event_name event,
                 const struct log_field *fields)
 {
-	struct buf line = BUF_INIT(64 * 1024);
+	struct buf line = BUF_INIT(PENDING_MAX);
 
 	if (!log_enabled(level))
 		return;
