@@ -44,16 +44,16 @@ static const struct reply_row {
 	    "The provider wants a login before it takes mail.",
 	    "Set username and password_file of the account; then reload "
 	    "lanpost." } },
-	/* RFC 5321 4.5.3.1.10: too many recipients, said with 552. */
-	{ AT(RCPT), 552, "",
-	  { DISPOSITION_RETRY, "too-many-recipients",
-	    "The provider takes no more recipients in one message.",
-	    "Nothing to do: the rest is tried again by itself." } },
 	{ ENVELOPE, 552, "5.3.4",
 	  { DISPOSITION_FAIL, "too-big",
 	    "The message is larger than the provider takes.",
 	    "Lower the resolution or split the scan; max_message_size of the "
 	    "account refuses such mail at the device already." } },
+	/* RFC 5321 4.5.3.1.10: too many recipients, said with 552. */
+	{ AT(RCPT), 552, "",
+	  { DISPOSITION_RETRY, "too-many-recipients",
+	    "The provider takes no more recipients in one message.",
+	    "Nothing to do: the rest is tried again by itself." } },
 	{ ENVELOPE, 554, "5.6.3",
 	  { DISPOSITION_FAIL, "no-8bitmime",
 	    "The message holds 8-bit text and the provider takes only 7-bit.",
@@ -248,7 +248,10 @@ static struct disposition of_kind(const struct upstream_failure *failure)
 	if (failure->problem == SMTP_PROBLEM_REFUSED)
 		return disposition_of_reply(failure->stage, failure->problem,
 		                            &failure->reply);
-	return problems[failure->problem];
+	if (failure->problem < sizeof problems / sizeof *problems &&
+	    problems[failure->problem].reason != NULL)
+		return problems[failure->problem];
+	return unheard_of;
 }
 
 /* What ends a session before the login is the account's trouble, not that of
