@@ -168,7 +168,7 @@ client_fail(struct smtp_client *client, struct smtp_client_event *event,
      enum smtp_stage stage, enum smtp_problem problem,
      const struct smtp_reply *reply)
 {
-	client->state = FAILED;
+	client->state = OVER;
 	client->n_expected = 0;
 	event->stage = stage;
 	event->problem = problem;
@@ -181,7 +181,7 @@ client_fail(struct smtp_client *client, struct smtp_client_event *event,
 
 void smtp_client_quit(struct smtp_client *client)
 {
-	if (client->state == FAILED || client->state == QUITTING)
+	if (client->state == OVER || client->state == QUITTING)
 		return;
 	client_say(client, "QUIT");
 	client_expect(client, SMTP_STAGE_QUIT, NULL, 1);
@@ -222,6 +222,7 @@ static enum smtp_client_event_type
 got_quit(struct smtp_client *client, const struct expected *expected,
          const struct smtp_reply *reply, struct smtp_client_event *event)
 {
+	client->state = OVER;
 	return SMTP_CLIENT_EV_CLOSED;
 }
 
@@ -250,8 +251,10 @@ got_reply(struct smtp_client *client, const struct smtp_reply *reply,
 	if (reply->code == 421 && expected.stage != SMTP_STAGE_QUIT)
 		return client_fail(client, event, expected.stage,
 		            SMTP_PROBLEM_REFUSED, reply);
-	if (meanings[expected.stage] == NULL)
-		return got_unasked(client, reply, event);
+	if (reply->code / 100 == 3 && expected.stage != SMTP_STAGE_AUTH &&
+	    expected.stage != SMTP_STAGE_DATA)
+		return client_fail(client, event, expected.stage,
+		            SMTP_PROBLEM_UNEXPECTED, reply);
 	return meanings[expected.stage](client, &expected, reply, event);
 }
 
@@ -270,6 +273,14 @@ static enum smtp_client_event_type got_garbage(struct smtp_client *client,
 	            SMTP_PROBLEM_SYNTAX, &words);
 }
 
+/* CVE-2011-0411: between the reply to STARTTLS and the handshake there is
+ * nothing to say. */
+static bool is_injected(const struct smtp_client *client)
+{
+	return client->state == WALKING && client->n_expected == 0 &&
+	       client->input.len > 0;
+}
+
 void smtp_client_feed(struct smtp_client *client, const void *data, size_t len)
 {
 	client->input = text_make(data, len);
@@ -283,10 +294,15 @@ enum smtp_client_event_type smtp_client_next(struct smtp_client *client,
 	int result;
 
 	memset(event_r, 0, sizeof *event_r);
-	while (type == SMTP_CLIENT_EV_NONE && client->state != FAILED) {
+	while (type == SMTP_CLIENT_EV_NONE && client->state != OVER) {
 		if (client->receiving != NULL &&
 		    client->receiving->state == SLOT_DONE) {
 			type = client_tell_done(client, event_r);
+			break;
+		}
+		if (is_injected(client)) {
+			type = client_fail(client, event_r, SMTP_STAGE_TLS,
+			                   SMTP_PROBLEM_INJECTION, NULL);
 			break;
 		}
 		result = smtp_reply_parser_push(&client->parser, &client->input,

@@ -88,9 +88,9 @@ struct smtp_client_settings {
 };
 
 /* Addresses are as they go between the brackets.  One with a control
- * character, a space or a bracket never leaves: the transaction is DONE at
- * MAIL with problem ADDRESS.  So is one that the server's SIZE or its want of
- * 8BITMIME rules out; the reply is then ours. */
+ * character, a bracket, or a space outside quotes never leaves: the
+ * transaction is DONE at MAIL with problem ADDRESS.  So is one that the
+ * server's SIZE or its want of 8BITMIME rules out; the reply is then ours. */
 struct smtp_transaction {
 	const char *reverse_path;        /* "" for the null path */
 	const char *const *recipients;

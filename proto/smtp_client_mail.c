@@ -12,17 +12,15 @@ static bool address_is_safe(const char *address)
 {
 	bool quoted = false;
 
-	for (; *address != '\0'; address++) {
+	for (bool escaped = false; *address != '\0'; address++) {
 		unsigned char c = (unsigned char)*address;
 
-		if (c < ' ' || c == 127 || c == '<' || c == '>')
+		if (c < ' ' || c == 127 || c == '<' || c == '>' ||
+		    (c == ' ' && !quoted))
 			return false;
-		if (c == ' ' && !quoted)
-			return false;
-		if (c == '\\' && address[1] >= ' ')
-			address++;
-		else if (c == '"')
+		if (c == '"' && !escaped)
 			quoted = !quoted;
+		escaped = quoted && c == '\\' && !escaped;
 	}
 	return !quoted;
 }
@@ -134,6 +132,8 @@ void smtp_client_begin(struct smtp_client *client,
 		client_say(client, "RSET");
 		client_expect(client, SMTP_STAGE_MAIL, NULL, 1);
 		client->needs_rset = false;
+		if (!client->pipelining)
+			return;
 	}
 	say_envelope(client, slot);
 }
@@ -194,8 +194,11 @@ client_got_mail(struct smtp_client *client, const struct expected *expected,
 {
 	struct slot *slot = expected->slot;
 
-	if (slot == NULL)
-		return SMTP_CLIENT_EV_NONE; /* the answer to RSET */
+	if (slot == NULL) { /* the answer to RSET */
+		if (!client->pipelining)
+			say_envelope(client, client->sending);
+		return SMTP_CLIENT_EV_NONE;
+	}
 	if (!smtp_reply_positive(reply)) {
 		end_slot(slot, SMTP_STAGE_MAIL, reply);
 		slot->mail_refused = true;

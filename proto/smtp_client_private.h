@@ -42,7 +42,7 @@ struct slot {
 
 struct smtp_client {
 	struct smtp_client_settings settings;
-	enum { WALKING, READY, FAILED, QUITTING } state;
+	enum { WALKING, READY, QUITTING, OVER } state;
 	bool tls, pipelining;
 	struct smtp_caps caps;
 	const struct sasl_mechanism *mechanism;

@@ -7,6 +7,7 @@
 
 enum {
 	AUTH_ROUNDS_MAX = 8,
+	AUTH_CANCELLED = AUTH_ROUNDS_MAX + 1,
 	INITIAL_RESPONSE_MAX = 400 /* keeps AUTH under 512 octets */
 };
 
@@ -109,6 +110,9 @@ client_got_ehlo(struct smtp_client *client, const struct expected *expected,
 	if (reply->code / 100 != 2)
 		return client_fail(client, event, SMTP_STAGE_EHLO,
 		            SMTP_PROBLEM_REFUSED, reply);
+	if (reply->code != 250) /* a second greeting, say: out of step */
+		return client_fail(client, event, SMTP_STAGE_EHLO,
+		            SMTP_PROBLEM_UNEXPECTED, reply);
 	smtp_caps_parse(&client->caps, reply);
 	if (client->settings.tls == SMTP_TLS_STARTTLS && !client->tls) {
 		if (!(client->caps.set & SMTP_CAP(STARTTLS)))
@@ -147,19 +151,25 @@ void smtp_client_tls_established(struct smtp_client *client)
 }
 
 static enum smtp_client_event_type
-got_challenge(struct smtp_client *client, const struct smtp_reply *reply)
+got_challenge(struct smtp_client *client, const struct smtp_reply *reply,
+              struct smtp_client_event *event)
 {
 	struct buf challenge = BUF_INIT(16 * 1024);
 
+	if (client->auth_rounds == AUTH_CANCELLED)
+		return client_fail(client, event, SMTP_STAGE_AUTH,
+		            SMTP_PROBLEM_UNEXPECTED, reply);
 	/* Some servers put prose where base64 belongs: an empty challenge
 	 * then, which PLAIN and LOGIN do not look at anyway. */
 	base64_decode(&challenge, text_trim(reply->text));
 	client_expect(client, SMTP_STAGE_AUTH, NULL, 1);
 	if (client->auth_rounds >= AUTH_ROUNDS_MAX ||
-	    !say_response(client, "", buf_text(&challenge)))
+	    !say_response(client, "", buf_text(&challenge))) {
 		client_say(client, "*");
-	else
+		client->auth_rounds = AUTH_CANCELLED;
+	} else {
 		client_trace(client, SMTP_SIDE_CLIENT, text_of("(masked)"));
+	}
 	buf_free(&challenge);
 	return SMTP_CLIENT_EV_NONE;
 }
@@ -169,7 +179,7 @@ client_got_auth(struct smtp_client *client, const struct expected *expected,
                 const struct smtp_reply *reply, struct smtp_client_event *event)
 {
 	if (reply->code == 334)
-		return got_challenge(client, reply);
+		return got_challenge(client, reply, event);
 	if (reply->code / 100 != 2)
 		return client_fail(client, event, SMTP_STAGE_AUTH,
 		            SMTP_PROBLEM_REFUSED, reply);
