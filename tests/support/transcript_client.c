@@ -6,7 +6,7 @@
 #include "proto/xalloc.h"
 #include "tests/support/client_play.h"
 
-enum { WORDS_MAX = 64, TRANSACTIONS_MAX = 8 };
+enum { WORDS_MAX = 64, TRANSACTIONS_MAX = 16 };
 
 /* A transaction and the strings it points to. */
 struct letter {
