@@ -56,16 +56,42 @@ def settled_cpu(root, seconds=5):
     return now
 
 
-def memory(root):
-    """Octets of proportional set size: a shared page counts once in all."""
-    total = 0
+def _read(pid, name):
+    """A file of /proc/PID; empty where it has just ended."""
+    try:
+        return (PROC / str(pid) / name).read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def own_memory(root):
+    """Octets of what no file stands behind, each shared page once."""
+    return sum(int(kib) * 1024 for pid in tree(root) for kib in re.findall(
+        r"^Pss_(?:Anon|Shmem):\s+(\d+)", _read(pid, "smaps_rollup"), re.M))
+
+
+def mapped_memory(root):
+    """Octets of programs and libraries, each once, however many of the
+    relay's processes map it and whoever else on the machine does."""
+    largest = {}
+    header = re.compile(r"[0-9a-f]+-[0-9a-f]+ \S+ (\w+ \S+ [1-9]\d*)\s")
     for pid in tree(root):
-        try:
-            rollup = (PROC / str(pid) / "smaps_rollup").read_text()
-            total += int(re.search(r"^Pss:\s+(\d+)", rollup, re.M)[1]) * 1024
-        except (OSError, TypeError):
-            pass  # it has just ended, or is about to
-    return total
+        mapping = None
+        for line in _read(pid, "smaps").splitlines():
+            if not line[0].isupper():
+                match = header.match(line)
+                mapping = match and match[1]
+            elif mapping and line.startswith("Rss:"):
+                rss = int(line.split()[1])
+            elif mapping and line.startswith("Anonymous:"):
+                shared = (rss - int(line.split()[1])) * 1024
+                largest[mapping] = max(shared, largest.get(mapping, 0))
+    return sum(largest.values())
+
+
+def memory(root):
+    """What the relay would take on a machine of its own."""
+    return own_memory(root) + mapped_memory(root)
 
 
 def settled_memory(root, seconds=10):
@@ -83,14 +109,14 @@ class PeakMemory:
     some percent of a core, since it takes from what is measured."""
 
     def __init__(self, root):
-        self.root, self.peak = root, 0
+        self.root, self.own, self.peak = root, 0, 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
     def _watch(self):
         while True:
             before = time.thread_time()
-            self.peak = max(self.peak, memory(self.root))
+            self.own = max(self.own, own_memory(self.root))
             cost = time.thread_time() - before
             if self._done.wait(max(0.05, 40 * cost)):
                 return
@@ -102,7 +128,8 @@ class PeakMemory:
     def __exit__(self, *_):
         self._done.set()
         self._thread.join()
-        self.peak = max(self.peak, memory(self.root))
+        self.peak = (max(self.own, own_memory(self.root)) +
+                     mapped_memory(self.root))
 
 
 class Syncs:
