@@ -201,6 +201,18 @@ void server_end_transaction(struct smtp_server *server, bool tell)
 		server_set_state(server, SMTP_SERVER_READY);
 }
 
+void server_mask(const struct smtp_server *server, struct text line, char *out,
+                 size_t size)
+{
+	struct smtp_command command;
+
+	smtp_command_parse(line, &command);
+	if (server->login_refused && command.verb == SMTP_VERB_UNKNOWN)
+		snprintf(out, size, "***");
+	else
+		smtp_command_masked(line, out, size);
+}
+
 /* A message too large, or a recipient too many, is no bad command. */
 static bool is_bad_command(const struct smtp_reply *reply)
 {
@@ -211,8 +223,8 @@ static bool is_bad_command(const struct smtp_reply *reply)
 void server_refuse(struct smtp_server *server, struct text command,
                    const struct smtp_reply *reply)
 {
-	smtp_command_masked(command, server->refused_command,
-	                    sizeof server->refused_command);
+	server_mask(server, command, server->refused_command,
+	            sizeof server->refused_command);
 	snprintf(server->refused_text, sizeof server->refused_text, "%.*s",
 	         TEXT_ARG(reply->text));
 	server->refused_reply = *reply;

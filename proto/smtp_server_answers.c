@@ -53,6 +53,7 @@ static void answered_auth(struct smtp_server *server, int code)
 		server_set_state(server, SMTP_SERVER_AUTH);
 	else if (code / 100 == 2)
 		server->authenticated = true;
+	server->login_refused = code >= 400;
 }
 
 static void answered_mail(struct smtp_server *server, int code)

@@ -312,6 +312,7 @@ auth_response(struct smtp_server *server, struct text line,
 		return SMTP_SERVER_EV_NONE;
 	}
 	if (!decode_response(server, line)) {
+		server->login_refused = true;
 		server_refuse(server, text_of("AUTH"), &undecodable);
 		return SMTP_SERVER_EV_NONE;
 	}
@@ -328,6 +329,8 @@ run_command(struct smtp_server *server, struct text line,
 	struct smtp_command command;
 
 	smtp_command_parse(line, &command);
+	if (command.verb != SMTP_VERB_UNKNOWN)
+		server->login_refused = command.verb == SMTP_VERB_AUTH;
 	if (server->state == SMTP_SERVER_REFUSED)
 		return refused_session(server, &command, event);
 	if (commands[command.verb].needs_hello &&
@@ -350,7 +353,7 @@ server_run_line(struct smtp_server *server, struct smtp_server_event *event)
 		server_trace(server, SMTP_SIDE_CLIENT, text_of("(login response)"));
 		return auth_response(server, line, event);
 	}
-	smtp_command_masked(line, masked, sizeof masked);
+	server_mask(server, line, masked, sizeof masked);
 	server_trace(server, SMTP_SIDE_CLIENT, text_of(masked));
 	if (line.len == 0)
 		return SMTP_SERVER_EV_NONE; /* devices send them; harmless */

@@ -20,6 +20,8 @@ struct smtp_server {
 	enum smtp_server_state state;
 	enum question asking;
 	bool is_esmtp, authenticated;
+	bool login_refused;          /* until 2xx or 334, and the next verb: a
+	                                device may go on with it all the same */
 	bool transaction;            /* MAIL was accepted and not yet ended */
 	unsigned recipients;         /* accepted in this transaction */
 	unsigned bad_commands;       /* since the last good one */
@@ -57,6 +59,10 @@ enum smtp_server_event_type server_ask(struct smtp_server *server,
                                        enum smtp_server_event_type type);
 /* The one place where a transaction ends; tell: by EV_RESET. */
 void server_end_transaction(struct smtp_server *server, bool tell);
+/* What a log may show of a line: no login, nor what goes on with a refused
+ * one as if it had not been. */
+void server_mask(const struct smtp_server *server, struct text line, char *out,
+                 size_t size);
 /* The engine's own refusal: said, told by EV_REFUSED, counted. */
 void server_refuse(struct smtp_server *server, struct text command,
                    const struct smtp_reply *reply);
