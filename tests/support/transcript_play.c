@@ -278,9 +278,10 @@ static void play_again(const struct transcript *transcript,
 /* A long dialogue is cut at some positions only: at all near both ends. */
 static size_t next_cut(size_t cut, size_t len)
 {
-	enum { NEAR = 3000 };
+	enum { LONG = 4000, NEAR = 700 };
 
-	return cut < NEAR || len - cut < NEAR ? cut + 1 : cut + 997;
+	return len < LONG || cut < NEAR || len - cut < NEAR ? cut + 1
+							    : cut + 97;
 }
 
 void transcript_play(const struct transcript *transcript)
