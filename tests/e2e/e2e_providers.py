@@ -127,6 +127,7 @@ class PracticeProvider(Provider):
         self.options = {"dir": self.folder / "mail", "cert": self.cert,
                         "key": self.key, "user": self.user,
                         "password": self.password, "port": self.port,
+                        "port-file": self.folder / "port",
                         "journal": self.folder / "journal", **options}
         (self.folder / "mail").mkdir()
         self.script = script
@@ -137,8 +138,12 @@ class PracticeProvider(Provider):
                    self.folder / "script"]
         for name, value in self.options.items():
             command += [f"--{name}"] + ([] if value is True else [value])
+        (self.folder / "port").unlink(missing_ok=True)
         self.launch(command, self.folder / "log")
-        self.wait_port()
+        wait_until(lambda: (self.folder / "port").exists() or not self.alive(),
+                   "the practice provider", why=self.log_text)
+        if not self.alive():
+            raise AssertionError(self.log_text())
 
     def behave(self, script=""):
         """End, and come back with another script; mail stays."""

@@ -14,7 +14,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("LANPOST_BUILD", HERE.parents[1] / "build/dev"))
-DEADLINE = int(os.environ.get("LANPOST_E2E_DEADLINE", 60))
+DEADLINE = int(os.environ.get("E2E_DEADLINE", 60))
 PASSWORD = "Kopierer-7%+ =äß"       # octets that need care in base64 and INI
 
 PACKAGES = {

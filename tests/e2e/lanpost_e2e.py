@@ -84,7 +84,9 @@ class Lanpost(Process):
         self.listener = {"address": "%s:%d" % self.address, **(listener or {})}
         self.account = account or {}
         self.more = more
-        self.environment = {**os.environ, **(environment or {})}
+        self.environment = {name: value for name, value in os.environ.items()
+                            if not name.startswith("LANPOST_")}
+        self.environment |= environment or {}
         self.config = self.folder / "lanpost.conf"
         self._read, self._events, self._rest = 0, [], ""
 

@@ -132,8 +132,8 @@ class WithProvider(TestCase):
         self.addCleanup(server.clean)
         server.write_config()
         done = server.command("test", "boss@example.test", check=OK)
-        for step in ("resolve", "connect", "tls", "login", "sender",
-                     "recipient", "data"):
+        for step in ("connect", "tls", "login", "sender", "recipient",
+                     "data"):
             self.assertRegex(done.stdout.lower(), rf"\b{step}")
         arrived = provider.wait_arrived(1)
         self.assertEqual(arrived[0].recipients, ["boss@example.test"])

@@ -1,0 +1,178 @@
+"""A provider that refuses or misbehaves, at every stage: the message is kept,
+tried again and delivered once when the trouble is over, or fails for good;
+the log gives the provider's words, the reason, an explanation and a fix."""
+
+from e2e_devices import scan
+from e2e_providers import PracticeProvider
+from e2e_tools import HERE, wait_until
+from lanpost_e2e import Lanpost, TestCase, main
+
+STAGES = ("connect", "ehlo", "starttls", "tls", "auth", "mail", "rcpt", "data",
+          "body", "data-end")
+# name: what the rule does, what the log's reply or words must hold
+DEEDS = {
+    "refuses for now": ('reply="451 4.3.2 out of order"', "out of order"),
+    "says 421 and closes": ('reply="421 4.3.2 going down" do=close',
+                            "going down"),
+    "closes": ("do=close", ""),
+    "resets": ("do=reset", ""),
+    "babbles": ("do=garbage", ""),
+    "hangs": ("do=hang", ""),
+}
+# From the scripts of the real providers: who it happens to, what is expected.
+WORDS = (
+    # script, whose address, event, words of the reply
+    ("microsoft", {"to": "recipient-not-found@example.test"}, "failed",
+     "550 5.1.10"),
+    ("gmail", {"to": "no-such-user@example.test"}, "failed", "550 5.1.1"),
+    ("gmail", {"to": "recipient-too-fast@example.test"}, "deferred",
+     "450 4.2.1"),
+    ("microsoft", {"user": "server-busy@contoso.test"}, "deferred",
+     "451 4.7.500"),
+    ("microsoft", {"user": "message-too-big@contoso.test"}, "failed",
+     "552 5.3.4"),
+    ("ses", {"user": "unverified-identity@contoso.test"}, "failed",
+     "554 Message rejected"),
+    ("microsoft", {"user": "smtp-auth-disabled-tenant@contoso.test"},
+     "account-paused", "535 5.7.139"),
+    ("microsoft", {"user": "auth-unsuccessful@contoso.test"},
+     "account-paused", "535 5.7.3"),
+    ("gmail", {"user": "app-password-required@contoso.test"},
+     "account-paused", "534 5.7.9"),
+)
+
+
+class Refusals(TestCase):
+    def pair(self, script="", account=None, **options):
+        provider = self.start(PracticeProvider(self.ca, script, **options))
+        keys = provider.account(timeout="2s", **(account or {}))
+        return provider, self.start(Lanpost(account=keys))
+
+    def check_words(self, event, words):
+        self.assertIn(words, event["reply"], event.line)
+        for key in ("reason", "explanation", "fix"):
+            self.assertTrue(event.get(key), f"no {key}: {event.line}")
+
+    def check_stage(self, stage):
+        provider, lanpost = self.pair()
+        for number, (name, (rule, words)) in enumerate(DEEDS.items()):
+            if stage == "tls" and "reply=" in rule:
+                continue
+            with self.subTest(stage=stage, provider=name):
+                after = "after=500 " if stage == "body" else ""
+                provider.behave(f"stage={stage} times=1 {after}{rule}\n")
+                lanpost.send(scan(f"{stage}-{number}"))
+                accepted = lanpost.wait_event("accepted",
+                                              subject=f"Scan {stage}-{number}")
+                deferred = lanpost.wait_event("deferred", id=accepted["id"])
+                self.check_words(deferred, words)
+                delivered = lanpost.wait_event("delivered", id=accepted["id"])
+                self.assertEqual(delivered["to"], "boss@example.test")
+        # nothing lost, nothing doubled
+        subjects = [m.get("Subject")[0] for m in provider.arrived()]
+        self.assertEqual(len(subjects), len(set(subjects)), subjects)
+        self.assertEqual(lanpost.command("queue").stdout.count("boss@"), 0)
+        self.assertEqual(lanpost.events("failed"), [])
+
+    def test_words_of_the_real_ones(self):
+        folder = HERE.parent / "provider/scripts"
+        for script, who, name, words in WORDS:
+            with self.subTest(script=script, who=who):
+                text = (folder / f"{script}.script").read_text()
+                provider = PracticeProvider(self.ca, text)
+                provider.user = who.get("user", provider.user)
+                provider.options["user"] = provider.user
+                self.start(provider)
+                lanpost = self.start(Lanpost(account=provider.account()))
+                lanpost.send(scan("words"),
+                             to=[who.get("to", "boss@example.test")])
+                self.check_words(lanpost.wait_event(name), words)
+                waits = name != "failed"
+                self.assertEqual(lanpost.events("delivered"), [])
+                wait_until(lambda: (("words" in lanpost.command(
+                    "queue", "--json").stdout) == waits), "the queue")
+                lanpost.stop()
+
+    def test_refused_login_is_not_hammered(self):
+        provider, lanpost = self.pair(account={"password": "not it"})
+        for number in range(10):
+            lanpost.send(scan(f"hammer-{number}"))
+        lanpost.wait_event("account-paused")
+        for number in range(10, 20):
+            lanpost.send(scan(f"hammer-{number}"))
+        lanpost.wait_event("accepted", count=20)
+        lanpost.stop()
+        provider.stop()   # and tells its counts
+        self.assertRegex(provider.log_text(), r"connections=[12] logins=0 ")
+
+    def test_stale_connections_cost_no_attempt(self):
+        for rule in ('reply="421 4.4.2 idle for too long" do=close',
+                     "do=close", "do=reset"):
+            with self.subTest(rule=rule):
+                provider, lanpost = self.pair(f"stage=idle after=1 {rule}\n")
+                for number in range(4):
+                    lanpost.send(scan(f"stale-{number}"))
+                    lanpost.wait_event("delivered", count=number + 1)
+                self.assertEqual(lanpost.events("deferred"), [])
+                self.assertEqual({e["attempt"] for e in
+                                  lanpost.events("delivered")}, {"1"})
+                self.assertEqual(len(provider.arrived()), 4)
+                lanpost.stop()
+
+    def test_answer_to_the_final_dot_is_lost(self):
+        """The one case in which a message may come twice, and is told."""
+        provider, lanpost = self.pair(
+            "stage=data-end times=1 keep=yes do=close\n")
+        lanpost.send(scan("twice"))
+        lanpost.wait_event("deferred")
+        lanpost.wait_event("delivered")
+        first, second = provider.arrived()
+        self.assertEqual(first.raw, second.raw)
+
+    def test_multiline_and_odd_replies(self):
+        provider, lanpost = self.pair(
+            'stage=connect reply="220 one\\n two\\n three"\n'
+            'stage=rcpt match="odd@*" times=1 raw="250\\r\\n"\n'
+            'stage=rcpt match="long@*" times=1 reply="550 5.1.1 ' +
+            "x" * 400 + '\\n second line"\n')
+        lanpost.send(scan("odd"), to=["odd@example.test"])
+        lanpost.wait_event("delivered", to="odd@example.test")
+        lanpost.send(scan("long"), to=["long@example.test"])
+        failed = lanpost.wait_event("failed", to="long@example.test")
+        self.assertIn("second line", failed["reply"])
+        self.assertEqual(len(provider.arrived()), 1)
+
+    def test_what_the_provider_cannot_take(self):
+        """Known from EHLO before a word is said, also on a new connection."""
+        for what, options, words in (
+                ("8-bit", {"caps": "PIPELINING SIZE"}, "5.6.3"),
+                ("too large", {"size": 1000}, "5.3.4")):
+            with self.subTest(what=what):
+                provider, lanpost = self.pair(**options)
+                lanpost.send(scan("unfit"))
+                self.check_words(lanpost.wait_event("failed"), words)
+                lanpost.send(b"Subject: fits\r\n\r\nshort\r\n")
+                lanpost.wait_event("delivered")
+                self.assertEqual(len(provider.arrived()), 1)
+                lanpost.stop()
+
+    def test_slow_replies_are_no_fault(self):
+        provider, lanpost = self.pair("".join(
+            f"stage={stage} do=trickle:5\n" for stage in STAGES
+            if stage not in ("tls", "body")))
+        lanpost.send(scan("trickle"))
+        lanpost.wait_event("delivered")
+        self.assertEqual(len(provider.wait_arrived(1)), 1)
+        self.assertEqual(lanpost.events("deferred"), [])
+
+
+def _stage_test(stage):
+    return lambda self: self.check_stage(stage)
+
+
+for _stage in STAGES:
+    setattr(Refusals, f"test_at_{_stage.replace('-', '_')}",
+            _stage_test(_stage))
+
+if __name__ == "__main__":
+    main()
