@@ -10,7 +10,8 @@
 
 enum {
 	BUCKETS = 4096,                    /* of the table of resident ids */
-	KEPT_BYTES_MAX = 32 * 1024 * 1024  /* bodies kept for a first attempt */
+	KEPT_BYTES_MAX = 32 * 1024 * 1024, /* bodies kept for a first attempt */
+	LOOK_AGAIN_MS = 60 * 1000          /* for what is due in the store */
 };
 
 enum list { LIST_READY, LIST_ACTIVE, LIST_SAVING, LIST_WAITING };
@@ -49,6 +50,7 @@ struct queue {
 	uint64_t kept_bytes;
 	struct timer *timer;
 	bool more_in_store, loading;
+	uint64_t look_again_ms;         /* not before */
 };
 
 struct envelope *message_envelope(struct message *message)
@@ -183,8 +185,17 @@ static struct message *message_of(struct heap_node *node)
 	                          offsetof(struct message, due));
 }
 
+static void make_due(struct message *message)
+{
+	struct queue *queue = message->queue;
+
+	make_ready(message, false);
+	queue->on_ready(queue->ctx, message->envelope->account);
+}
+
 /* Waits are monotonic, so that a clock that jumps wakes nobody; what was
- * stored as wall time is bounded by the expiry when it is read back. */
+ * stored as wall time is bounded by the expiry when it is read back.  What is
+ * due stays out of the heap, which keeps no order among equals. */
 static void make_waiting(struct message *message)
 {
 	struct queue *queue = message->queue;
@@ -192,10 +203,12 @@ static void make_waiting(struct message *message)
 	int64_t most = message->envelope->expires_ms -
 	               message->envelope->received_ms;
 
-	if (wait < 0)
-		wait = 0;
 	if (wait > most)
 		wait = most;
+	if (wait <= 0) {
+		make_due(message);
+		return;
+	}
 	message->list = LIST_WAITING;
 	message->due.key = loop_now_ms(queue->services->loop) + (uint64_t)wait;
 	heap_push(&queue->waiting, &message->due);
@@ -205,9 +218,10 @@ static void make_waiting(struct message *message)
 static void wake(struct queue *queue, struct message *message)
 {
 	heap_remove(&queue->waiting, &message->due);
-	make_ready(message, false);
-	queue->on_ready(queue->ctx, message->envelope->account);
+	make_due(message);
 }
+
+static void load_more(struct queue *queue);
 
 static void on_timer(void *ctx)
 {
@@ -218,22 +232,33 @@ static void on_timer(void *ctx)
 	while ((top = heap_top(&queue->waiting)) != NULL && top->key <= now)
 		wake(queue, message_of(top));
 	arm_timer(queue);
+	if (queue->more_in_store && now >= queue->look_again_ms)
+		load_more(queue);
+}
+
+static int compare_age(const void *a, const void *b)
+{
+	const struct message *x = *(struct message *const *)a;
+	const struct message *y = *(struct message *const *)b;
+
+	return x->envelope->id < y->envelope->id ? -1 : 1;
 }
 
 void queue_hurry(struct queue *queue, const char *account)
 {
-	size_t i, n = queue->waiting.n;
-	struct heap_node **nodes = xcalloc(n + 1, sizeof *nodes);
+	struct message **found = xcalloc(queue->waiting.n + 1, sizeof *found);
+	size_t i, n = 0;
 
-	for (i = 0; i < n; i++) /* waking moves the heap's nodes */
-		nodes[i] = queue->waiting.nodes[i + 1];
-	for (i = 0; i < n; i++) {
-		struct message *message = message_of(nodes[i]);
+	for (i = 1; i <= queue->waiting.n; i++) {
+		struct message *message = message_of(queue->waiting.nodes[i]);
 
 		if (strcmp(message->envelope->account, account) == 0)
-			wake(queue, message);
+			found[n++] = message;
 	}
-	free(nodes);
+	qsort(found, n, sizeof *found, compare_age);
+	for (i = 0; i < n; i++)
+		wake(queue, found[i]);
+	free(found);
 	arm_timer(queue);
 }
 
@@ -277,9 +302,29 @@ void queue_free(struct queue **queue_p)
 
 /* ---- what does not fit in memory ---- */
 
+/* Room for one that is due then: if there is none, one that waits for longer
+ * goes back to the store.  The heap's last leaf is never the next one. */
+static bool make_room(struct queue *queue, int64_t due_ms)
+{
+	struct message *last;
+
+	if (queue->resident < QUEUE_RESIDENT_MAX)
+		return true;
+	queue->more_in_store = true;
+	if (queue->waiting.n == 0)
+		return false;
+	last = message_of(queue->waiting.nodes[queue->waiting.n]);
+	if (last->envelope->next_attempt_ms <= due_ms)
+		return false;
+	heap_remove(&queue->waiting, &last->due);
+	dismiss(last);
+	return true;
+}
+
 static void admit_loaded(struct queue *queue, struct envelope **envelope)
 {
-	if (is_resident(queue, (*envelope)->id))
+	if (is_resident(queue, (*envelope)->id) ||
+	    !make_room(queue, (*envelope)->next_attempt_ms))
 		envelope_free(envelope);
 	else
 		make_waiting(admit(queue, envelope));
@@ -302,6 +347,8 @@ static void load_more(struct queue *queue)
 	if (queue->loading)
 		return;
 	queue->loading = true;
+	queue->look_again_ms =
+		loop_now_ms(queue->services->loop) + LOOK_AGAIN_MS;
 	store_load_due(queue->services->store, QUEUE_RESIDENT_MAX, on_loaded,
 	               queue);
 }
@@ -317,8 +364,7 @@ void queue_add(struct queue *queue, struct envelope **envelope, char *bytes)
 {
 	struct message *message;
 
-	if (queue->resident >= QUEUE_RESIDENT_MAX) {
-		queue->more_in_store = true;
+	if (!make_room(queue, (*envelope)->next_attempt_ms)) {
 		envelope_free(envelope);
 		free(bytes);
 		return;
@@ -331,8 +377,7 @@ void queue_add(struct queue *queue, struct envelope **envelope, char *bytes)
 	message->bytes = bytes;
 	if (bytes != NULL)
 		queue->kept_bytes += message->envelope->size;
-	make_ready(message, false);
-	queue->on_ready(queue->ctx, message->envelope->account);
+	make_due(message);
 }
 
 struct message *queue_take(struct queue *queue, const char *account)
