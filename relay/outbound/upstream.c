@@ -346,22 +346,36 @@ static void offer(struct upstream *upstream)
 		end(upstream, NULL);
 }
 
-static void pump(struct upstream *upstream)
+static bool take_events(struct upstream *upstream)
 {
 	struct smtp_client_event event;
 	bool had_event = false;
 
-	if (upstream->busy)
-		return;
-	upstream->busy = true;
 	while (!upstream->over &&
 	       smtp_client_next(upstream->smtp, &event) !=
 	               SMTP_CLIENT_EV_NONE) {
 		had_event = true;
 		handle(upstream, &event);
 	}
-	if (!upstream->over && upstream->logged_in)
-		offer(upstream);
+	return had_event;
+}
+
+/* A job that begins goes out in the same write as what came before it; one
+ * that cannot be sent at all is DONE at once, so events are looked at again. */
+static void pump(struct upstream *upstream)
+{
+	bool had_event = false;
+	unsigned begun;
+
+	if (upstream->busy)
+		return;
+	upstream->busy = true;
+	do {
+		begun = upstream->begun;
+		had_event |= take_events(upstream);
+		if (!upstream->over && upstream->logged_in)
+			offer(upstream);
+	} while (upstream->begun != begun);
 	if (!upstream->over) {
 		flush(upstream);
 		update_deadline(upstream, had_event);
