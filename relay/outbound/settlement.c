@@ -8,6 +8,8 @@
 #include "relay/queue/schedule.h"
 #include "relay/report/log.h"
 
+enum { GROUP_MAX = 500 }; /* octets of addresses in a line of the log */
+
 void settlement_init(struct settlement *settlement, struct services *services,
                      const struct config *config, struct message *message)
 {
@@ -46,6 +48,13 @@ void settlement_rest(struct settlement *settlement,
 }
 
 /* ---- fates ---- */
+
+/* settlement_expire() makes no attempt. */
+static unsigned attempts(const struct settlement *settlement)
+{
+	return message_envelope(settlement->message)->attempts +
+	       (settlement->started_ms != 0);
+}
 
 static bool is_over(const struct settlement *settlement, int64_t now_ms)
 {
@@ -103,7 +112,7 @@ static void log_group(const struct settlement *settlement,
 	          F_STR("sent_as", settlement->sent_as), F_STR("to", to),
 	          F_INT("size", envelope->size),
 	          F_STR("account", envelope->account),
-	          F_INT("attempt", envelope->attempts + 1),
+	          F_INT("attempt", attempts(settlement)),
 	          F_STR("host", settlement->host),
 	          F_STR("reply", result->reply),
 	          F_STR("reason", result->disposition.reason),
@@ -112,24 +121,40 @@ static void log_group(const struct settlement *settlement,
 	          F_INT("delay_ms", wall_now_ms() - envelope->received_ms));
 }
 
+static bool add_address(struct buf *list, const char *address)
+{
+	if (buf_len(list) + 1 + strlen(address) > GROUP_MAX)
+		return false;
+	if (buf_len(list) > 0)
+		buf_putc(list, ',');
+	return buf_puts(list, address);
+}
+
+static bool in_group(const struct settlement *settlement, size_t i, size_t of)
+{
+	return settlement->results[i].known &&
+	       same_fate(&settlement->results[i], &settlement->results[of]);
+}
+
 /* The recipients that share result i, of which none before i does. */
 static char *group_of(const struct settlement *settlement, size_t i)
 {
 	const struct envelope *envelope = message_envelope(settlement->message);
-	struct buf to = BUF_INIT(2048);
-	size_t j;
+	struct buf to = BUF_INIT(GROUP_MAX + 32);
+	size_t j, left = 0;
 
 	for (j = 0; j < i; j++) {
-		if (settlement->results[j].known &&
-		    same_fate(&settlement->results[j], &settlement->results[i]))
+		if (in_group(settlement, j, i))
 			return NULL;
 	}
 	for (; j < envelope->n_recipients; j++) {
-		if (settlement->results[j].known &&
-		    same_fate(&settlement->results[j], &settlement->results[i]))
-			buf_printf(&to, "%s%s", buf_len(&to) ? "," : "",
-			           envelope->recipients[j].address);
+		if (in_group(settlement, j, i) &&
+		    (left > 0 ||
+		     !add_address(&to, envelope->recipients[j].address)))
+			left++;
 	}
+	if (left > 0)
+		buf_printf(&to, " and %zu more", left);
 	return buf_steal(&to);
 }
 
@@ -217,7 +242,7 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 	const struct envelope *envelope = message_envelope(settlement->message);
 	struct outcome *outcome = outcome_new(envelope->id);
 
-	outcome->attempts = envelope->attempts + 1;
+	outcome->attempts = attempts(settlement);
 	outcome->state = add_recipients(outcome, settlement, over);
 	add_attempt(outcome, settlement);
 	if (outcome->state == MESSAGE_QUEUED)
@@ -262,6 +287,7 @@ void settlement_expire(struct services *services, const struct config *config,
 	size_t i;
 
 	settlement_init(&settlement, services, config, message);
+	settlement.started_ms = 0;
 	expired.action = DISPOSITION_RETRY; /* so that it is told as expired */
 	for (i = 0; i < envelope->n_recipients; i++) {
 		if (envelope->recipients[i].state == RECIPIENT_QUEUED)
