@@ -293,7 +293,8 @@ refused_session(struct smtp_server *server, const struct smtp_command *command,
 	refuse_line(server, 503, "5.5.1",
 	              "Not allowed here, see the greeting; QUIT");
 	if (++server->refused_commands >= REFUSED_COMMANDS)
-		server_close(server);
+		smtp_server_goodbye(server, 421, "4.7.0",
+		                    "Not allowed here, closing the connection");
 	return SMTP_SERVER_EV_NONE;
 }
 
