@@ -230,6 +230,26 @@ static void test_too_large_a_message(void **state)
 	close_scene(&scene);
 }
 
+/* One who was told the limit by SIZE and never ends is cut off. */
+static void test_far_too_large_a_message(void **state)
+{
+	struct smtp_server_settings settings = usual();
+	struct scene scene;
+
+	(void)state;
+	settings.max_message_size = 1000;
+	open_scene(&scene, &settings);
+	begin_data(&scene);
+	for (size_t i = 0; i < 1100; i++) {
+		buf_clear(&scene.last);
+		feed_run(&scene, 'x', CHUNK);
+	}
+	assert_int_equal(state_of(&scene), SMTP_SERVER_CLOSED);
+	assert_int_equal(scene.events[SMTP_SERVER_EV_RESET], 1);
+	assert_int_equal(scene.events[SMTP_SERVER_EV_CLOSE], 1);
+	close_scene(&scene);
+}
+
 static size_t count(struct text text, const char *needle)
 {
 	size_t n = 0, len = strlen(needle);
@@ -264,6 +284,98 @@ static void test_ten_thousand_recipients(void **state)
 	say(&scene, "DATA\r\n", "354 ");
 	buf_free(&wire);
 	close_scene(&scene);
+}
+
+/* ---- one that does not listen ---- */
+
+static enum smtp_server_event_type feed_raw(struct smtp_server *server,
+					    const char *bytes,
+					    struct smtp_server_event *event)
+{
+	smtp_server_feed(server, bytes, strlen(bytes));
+	return smtp_server_next(server, event);
+}
+
+static struct smtp_server *open_raw(const struct smtp_server_settings *settings)
+{
+	struct smtp_server *server = smtp_server_new(settings);
+	struct smtp_server_event event;
+
+	assert_int_equal(smtp_server_next(server, &event),
+			 SMTP_SERVER_EV_CONNECT);
+	smtp_server_replyf(server, 220, NULL, "hello");
+	assert_int_equal(feed_raw(server, "HELO a\r\n", &event),
+			 SMTP_SERVER_EV_EHLO);
+	smtp_server_replyf(server, 250, NULL, "me");
+	return server;
+}
+
+/* Commands without end, and no reply is ever read. */
+static void test_output_is_bounded(void **state)
+{
+	struct smtp_server_settings settings = usual();
+	struct smtp_server *server = open_raw(&settings);
+	struct smtp_server_event event;
+	enum smtp_server_event_type type = SMTP_SERVER_EV_NONE;
+	const void *data;
+
+	(void)state;
+	for (size_t i = 0; i < 100000 && type == SMTP_SERVER_EV_NONE; i++)
+		type = feed_raw(server, "NOOP\r\n", &event);
+	assert_int_equal(type, SMTP_SERVER_EV_CLOSE);
+	assert_true(smtp_server_output(server, &data) < 256 * 1024);
+	assert_int_equal(feed_raw(server, "NOOP\r\n", &event),
+			 SMTP_SERVER_EV_NONE);
+	smtp_server_free(&server);
+}
+
+/* The answer that is one too many opens a transaction: it is reset. */
+static void test_output_is_bounded_inside_a_transaction(void **state)
+{
+	struct smtp_server_settings settings = usual();
+	struct smtp_server *server = open_raw(&settings);
+	struct smtp_server_event event;
+
+	(void)state;
+	for (size_t i = 0; smtp_server_state(server) == SMTP_SERVER_READY;
+	     i++) {
+		assert_true(i < 100000);
+		assert_int_equal(
+			feed_raw(server, "RSET\r\nMAIL FROM:<>\r\n", &event),
+			SMTP_SERVER_EV_MAIL);
+		smtp_server_replyf(server, 250, "2.1.0", "%0500d", 0);
+		if (smtp_server_state(server) == SMTP_SERVER_CLOSED)
+			break;
+		assert_int_equal(feed_raw(server, "RSET\r\n", &event),
+				 SMTP_SERVER_EV_RESET);
+	}
+	assert_int_equal(smtp_server_next(server, &event),
+			 SMTP_SERVER_EV_RESET);
+	assert_int_equal(smtp_server_next(server, &event),
+			 SMTP_SERVER_EV_CLOSE);
+	smtp_server_free(&server);
+}
+
+/* A caller that ignores is_full(): memory stays bounded, the session ends. */
+static void test_input_is_bounded(void **state)
+{
+	struct smtp_server_settings settings = usual();
+	struct smtp_server *server = smtp_server_new(&settings);
+	struct smtp_server_event event;
+
+	(void)state;
+	assert_int_equal(smtp_server_next(server, &event),
+			 SMTP_SERVER_EV_CONNECT);
+	for (size_t i = 0; i < 3 * 1024 * 1024 / 70; i++)
+		feed_raw(server,
+			 "NOOP ............................................."
+			 "..................\r\n",
+			 &event);
+	assert_int_equal(smtp_server_state(server), SMTP_SERVER_CLOSED);
+	smtp_server_replyf(server, 220, NULL, "hello");
+	assert_int_equal(smtp_server_next(server, &event),
+			 SMTP_SERVER_EV_CLOSE);
+	smtp_server_free(&server);
 }
 
 /* ---- questions that stay open ---- */
@@ -527,6 +639,10 @@ int main(void)
 		cmocka_unit_test(test_a_login_without_end),
 		cmocka_unit_test(test_the_longest_line_of_data),
 		cmocka_unit_test(test_too_large_a_message),
+		cmocka_unit_test(test_far_too_large_a_message),
+		cmocka_unit_test(test_output_is_bounded),
+		cmocka_unit_test(test_output_is_bounded_inside_a_transaction),
+		cmocka_unit_test(test_input_is_bounded),
 		cmocka_unit_test(test_ten_thousand_recipients),
 		cmocka_unit_test(test_is_full_while_a_question_is_open),
 		cmocka_unit_test(test_free_in_the_middle),
