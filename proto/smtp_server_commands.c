@@ -338,6 +338,8 @@ run_command(struct smtp_server *server, struct text line,
 	    server->state == SMTP_SERVER_START) {
 		refuse_line(server, 503, "5.5.1",
 		            "EHLO or HELO comes first");
+		if (command.verb == SMTP_VERB_DATA)
+			server_close_if_talking(server);
 		return SMTP_SERVER_EV_NONE;
 	}
 	return commands[command.verb].run(server, &command, event);
