@@ -47,6 +47,13 @@ def cpu(root):
                for field in stat[11:15]) / TICKS
 
 
+def machine_cpu():
+    """Seconds all cores have been busy, for whomever."""
+    user, nice, system, _, _, irq, softirq = (
+        int(field) for field in (PROC / "stat").read_text().split()[1:8])
+    return (user + nice + system + irq + softirq) / TICKS
+
+
 def settled_cpu(root, seconds=5):
     """The same, once it stands still."""
     end, last = time.monotonic() + seconds, -1

@@ -1,5 +1,6 @@
 """bench_report -- figures as a table for people: a line each, a column a
-relay, the ratio of the first to the second, and what lanpost aims at."""
+relay, the ratio of lanpost to the better of the others in that line, and what
+lanpost aims at."""
 
 import statistics
 
@@ -14,6 +15,7 @@ LOAD_ROWS = (
     ("duplicates", "duplicates", "{:.0f}"),
     ("provider_cpu_s_per_1000", "CPU of the provider per 1000", "{:.2f}"),
     ("load_cpu_s_per_1000", "CPU of the devices per 1000", "{:.2f}"),
+    ("others_cores", "cores busy with other things", "{:.2f}"),
 )
 MEMORY_ROWS = (("rest_mb", "at rest, MB", "{:.1f}"),) + tuple(
     row for count in (1000, 5000) for row in (
@@ -29,8 +31,7 @@ SYNC_ROWS = (
 )
 ROWS = {"memory": MEMORY_ROWS, "syncs": SYNC_ROWS}
 
-# (load, figure): (least, most) of the figure itself, or of its ratio to
-# Postfix's.
+# (load, figure): the value itself, or its ratio to that of the better Postfix.
 AIMS = {
     ("small", "delivered_per_s"): ("ratio", "least", 5),
     ("small", "cpu_s_per_1000"): ("ratio", "most", 0.2),
@@ -53,11 +54,17 @@ def medians(rounds):
             else statistics.median(values) for name in names}
 
 
+MORE_IS_BETTER = ("_per_s", "_greeted")
+
+
 def ratio(figures, name, relays):
-    if len(relays) < 2:
+    """The first relay's figure to the best of the others'; None: no such."""
+    others = [value for relay in relays[1:]
+              if (value := figures[relay].get(name))]
+    one = figures[relays[0]].get(name)
+    if not others or one is None:
         return None
-    one, other = (figures[relay].get(name) for relay in relays[:2])
-    return one / other if one is not None and other else None
+    return one / (max if name.endswith(MORE_IS_BETTER) else min)(others)
 
 
 def judge(load, name, figures, relays):

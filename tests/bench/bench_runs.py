@@ -11,7 +11,7 @@ import tempfile
 
 import bench_servers
 from bench_idle import IdleClients
-from bench_measure import (PeakMemory, Syncs, cpu, settled_cpu,
+from bench_measure import (PeakMemory, Syncs, cpu, machine_cpu, settled_cpu,
                            settled_memory)
 from e2e_tools import built, need
 
@@ -98,25 +98,29 @@ class Scene:
 def run_load(ca, relay, where, load, quick):
     messages = load.quick if quick else load.messages
     with Scene(ca, relay, where, load.connections, load.latency) as scene:
-        root = scene.relay.root()
+        root, provider = scene.relay.root(), scene.provider.root()
         warm = max(load.lanes, load.connections)
         scene.send(warm, min(load.octets, 64 * KIB), load.lanes, *load.options)
-        before, provider = settled_cpu(root), cpu(scene.provider.root())
+        before = settled_cpu(root), cpu(provider), machine_cpu()
         with PeakMemory(root) as memory:
             sent = scene.send(messages, load.octets, load.lanes, *load.options)
+            during = cpu(root), cpu(provider), machine_cpu()
+        used = [now - then for now, then in zip(during, before)]
+        seconds = sent["delivered"]["seconds"]
         per_1000 = 1000 / messages
         return {
             "accepted_per_s": messages / sent["accepted"]["seconds"],
-            "delivered_per_s": messages / sent["delivered"]["seconds"],
-            "cpu_s_per_1000": (settled_cpu(root) - before) * per_1000,
+            "delivered_per_s": messages / seconds,
+            "cpu_s_per_1000": (settled_cpu(root) - before[0]) * per_1000,
             "peak_mb": memory.peak / MIB,
             "accepted_ms_p50": sent["accepted"]["ms_p50"],
             "delivered_ms_p50": sent["delivered"]["ms_p50"],
             "delivered_ms_p99": sent["delivered"]["ms_p99"],
             "duplicates": sent["duplicates"],
-            "provider_cpu_s_per_1000":
-                (cpu(scene.provider.root()) - provider) * per_1000,
+            "provider_cpu_s_per_1000": used[1] * per_1000,
             "load_cpu_s_per_1000": sent["cpu"] * per_1000,
+            "others_cores": max(0, used[2] - used[0] - used[1] - sent["cpu"])
+                            / seconds,
         }
 
 
