@@ -346,6 +346,8 @@ match auth from any for any action deliver
         """The package, fetched once by apt and kept in the cache folder."""
         cache = BUILD / "e2e-cache"
         cache.mkdir(parents=True, exist_ok=True)
+        if "SUDO_UID" in os.environ:   # leave the user's tree the user's
+            os.chown(cache, int(os.environ["SUDO_UID"]), -1)
         if not list(cache.glob("opensmtpd_*.deb")):
             with tempfile.TemporaryDirectory(dir=cache) as fetch:
                 subprocess.run(

@@ -48,7 +48,7 @@ def as_root():
     if os.geteuid() == 0:
         return
     os.execv(need("sudo"), ["sudo", "-n", "--preserve-env=LANPOST_BUILD,"
-                            "PYTHONPATH", sys.executable, *sys.argv])
+                            "PYTHONPATH", sys.executable, "-B", *sys.argv])
 
 
 def wait_until(condition, what, seconds=DEADLINE, why=lambda: ""):

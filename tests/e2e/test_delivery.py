@@ -1,6 +1,8 @@
 """A message from a device reaches the provider, whatever the device is and
 whoever the provider is, octet for octet, under a sender the provider takes."""
 
+import signal
+
 from e2e_devices import DEVICES, scan
 from e2e_providers import (USER, OpenSmtpdProvider, PostfixProvider,
                            PracticeProvider)
@@ -59,6 +61,42 @@ class Delivery(TestCase):
 
     def test_practice_provider(self):
         self.story(PracticeProvider(self.ca))
+
+    def refusal(self, provider):
+        """A login that is wrong pauses the account and keeps the mail; the
+        password mended, it leaves."""
+        provider = self.start(provider)
+        lanpost = Lanpost(account=provider.account(password="not it"))
+        self.start(lanpost)
+        lanpost.send(scan("kept"))
+        paused = lanpost.wait_event("account-paused")
+        self.assertRegex(paused["reply"], "^535 ", paused.line)
+        self.assertTrue(paused["explanation"] and paused["fix"], paused.line)
+        lanpost.account["password"] = provider.password
+        lanpost.write_config()
+        lanpost.signal(signal.SIGHUP)
+        lanpost.wait_event("account-resumed")
+        self.assertEqual(len(provider.wait_arrived(1)), 1)
+        return lanpost
+
+    def test_refusals_of_postfix(self):
+        lanpost = self.refusal(PostfixProvider(self.ca))
+        lanpost.send(scan("unknown"), to=["gone@example.test"])
+        failed = lanpost.wait_event("failed", to="gone@example.test")
+        self.assertIn("550 5.1.1", failed["reply"])
+
+    def test_postfix_needs_the_rewriting(self):
+        """With sender_policy = pass it refuses the printer's sender."""
+        provider = self.start(PostfixProvider(self.ca))
+        lanpost = self.start(Lanpost(
+            account=provider.account(sender_policy="pass")))
+        lanpost.send(scan("as-itself"))
+        failed = lanpost.wait_event("failed")
+        self.assertIn("553 5.7.1", failed["reply"])
+        self.assertEqual(provider.arrived(), [])
+
+    def test_refusals_of_opensmtpd(self):
+        self.refusal(OpenSmtpdProvider(self.ca))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ allowed is refused before, or while, it is read."""
 import hashlib
 
 from e2e_devices import scan
-from e2e_providers import USER, PostfixProvider, PracticeProvider
+from e2e_providers import (USER, OpenSmtpdProvider, PostfixProvider,
+                           PracticeProvider)
 from e2e_tools import as_root
 from lanpost_e2e import Lanpost, TestCase, main
 
@@ -32,6 +33,9 @@ class Scan(TestCase):
 
     def test_postfix(self):
         self.story(PostfixProvider(self.ca))
+
+    def test_opensmtpd(self):
+        self.story(OpenSmtpdProvider(self.ca))
 
     def test_practice_provider(self):
         self.story(PracticeProvider(self.ca))
