@@ -505,6 +505,23 @@ static void test_fixes_point_at_the_cause(void **state)
 	}
 }
 
+/* Whether it arrived nobody knows: that is said. */
+static void test_silence_after_the_data_may_mean_two_copies(void **state)
+{
+	struct upstream_failure failure = { .kind = UPSTREAM_TIMEOUT,
+		                            .stage = SMTP_STAGE_DATA_END,
+		                            .logged_in = true };
+	struct disposition unknown = disposition_of_failure(&failure);
+
+	(void)state;
+	assert_int_equal(unknown.action, DISPOSITION_RETRY);
+	assert_true(text_find_nocase(text_of(unknown.explanation),
+	                             TEXT("twice")) >= 0);
+	failure.stage = SMTP_STAGE_MAIL;
+	assert_string_not_equal(disposition_of_failure(&failure).reason,
+	                        unknown.reason);
+}
+
 static const char *const problem_names[] = {
 #define X(name, text) #name,
 	SMTP_PROBLEM_MAP(X)
@@ -605,6 +622,8 @@ int main(void)
 		cmocka_unit_test(test_every_code_at_every_stage),
 		cmocka_unit_test(test_what_the_network_does),
 		cmocka_unit_test(test_fixes_point_at_the_cause),
+		cmocka_unit_test(
+			test_silence_after_the_data_may_mean_two_copies),
 		cmocka_unit_test(test_every_problem_of_a_session),
 		cmocka_unit_test(test_every_problem_of_a_transaction),
 		cmocka_unit_test(test_no_reply_is_no_success),
