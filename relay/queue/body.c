@@ -33,6 +33,7 @@ struct body {
 		int code;
 	} block;
 	int fd;
+	unsigned epoch; /* of the spool, when the file was made */
 	uint64_t offset;
 	uint32_t checksum;
 };
@@ -350,6 +351,11 @@ uint32_t body_checksum(const struct body *body)
 bool body_is_file(const struct body *body)
 {
 	return body->is_file;
+}
+
+bool body_is_doubtful(const struct body *body)
+{
+	return body->is_file && body->epoch != spool_epoch(body->spool);
 }
 
 struct text body_bytes(const struct body *body)

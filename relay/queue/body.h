@@ -53,6 +53,9 @@ void body_free(struct body **body);
 uint64_t body_size(const struct body *body);
 uint32_t body_checksum(const struct body *body);   /* CRC-32 */
 bool body_is_file(const struct body *body);
+/* A file whose name may be lost: a sync of the folder has failed since it was
+ * made.  For the store. */
+bool body_is_doubtful(const struct body *body);
 /* The bytes of one that is not a file; valid as long as the body. */
 struct text body_bytes(const struct body *body);
 /* Take those bytes out as a C allocation (NULL for a file): the queue keeps

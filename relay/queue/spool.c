@@ -22,6 +22,7 @@ struct spool {
 	int folder_fd, bodies_fd, lock_fd;
 	uint64_t max_size, min_free;
 	_Atomic uint64_t used;
+	_Atomic unsigned epoch;
 	/* What the file system said last. */
 	bool disk_known, disk_inodes_low;
 	uint64_t disk_asked_ms, disk_free;
@@ -141,6 +142,16 @@ int spool_bodies_fd(const struct spool *spool)
 const char *spool_database(const struct spool *spool)
 {
 	return spool->database;
+}
+
+unsigned spool_epoch(const struct spool *spool)
+{
+	return atomic_load(&spool->epoch);
+}
+
+void spool_end_epoch(struct spool *spool)
+{
+	atomic_fetch_add(&spool->epoch, 1);
 }
 
 /* --- room --------------------------------------------------------------- */

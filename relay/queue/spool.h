@@ -46,6 +46,12 @@ int spool_folder_fd(const struct spool *spool);
 int spool_bodies_fd(const struct spool *spool); /* of bodies/, for openat() */
 const char *spool_database(const struct spool *spool); /* path */
 
+/* A sync of bodies/ that failed is not made good by one that succeeds later:
+ * what was made in the folder before belongs to an epoch that is over.  From
+ * any thread. */
+unsigned spool_epoch(const struct spool *spool);
+void spool_end_epoch(struct spool *spool);
+
 enum spool_room spool_room(struct spool *spool, uint64_t octets,
                            uint64_t now_ms);
 /* Whether a SPOOL_DISK_LOW of now is about inodes rather than octets. */

@@ -25,6 +25,7 @@ static struct failure sync_bodies(struct storage *storage)
 
 	if (fsync(spool_bodies_fd(storage->spool)) == 0)
 		return failure;
+	spool_end_epoch(storage->spool);
 	failure.full = errno == ENOSPC || errno == EDQUOT;
 	failure.error =
 		xasprintf("the folder %s/bodies cannot be synced: %s",

@@ -56,7 +56,8 @@ void store_close(struct store **store);
 bool store_is_healthy(const struct store *store);
 void store_counters(const struct store *store, struct store_counters *out);
 
-/* A new message.  Envelope and body stay in place until done. */
+/* A new message.  Envelope and body stay in place until done.  Its octets are
+ * in spool_used() since they were appended, and stay there. */
 void store_accept(struct store *store, const struct envelope *envelope,
                   const struct body *body, store_done_cb done, void *ctx);
 
@@ -72,7 +73,9 @@ struct outcome {
 	int64_t next_attempt_ms, finished_ms;
 	unsigned attempts;
 	char *reason;
-	bool drop_body;           /* it will not be sent again */
+	bool drop_body;           /* it will not be sent again: the store drops
+	                             the body, its file, and its octets from
+	                             spool_used() once this is durable */
 	struct outcome_recipient *recipients;
 	size_t n_recipients;
 	/* the attempt itself, for the history; started_ms 0: none was made */

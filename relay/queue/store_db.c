@@ -259,6 +259,20 @@ static bool make_file(const char *path, const char **error_r)
 	return fd >= 0;
 }
 
+/*
+ * A log that was left behind may hold frames that no sync has brought to the
+ * disk: after a sync that failed they are in the memory of the system alone,
+ * and count as written.  What would be appended behind them would be lost with
+ * them.  So all of it goes into the database, afresh and synced, and a new log
+ * begins.
+ */
+static bool begin_new_log(struct store_db *db)
+{
+	return sqlite3_wal_checkpoint_v2(db->db, NULL,
+					 SQLITE_CHECKPOINT_TRUNCATE, NULL,
+					 NULL) == SQLITE_OK;
+}
+
 bool db_open_writer(struct store_db *db, const char *path, const char **error_r)
 {
 	const char *refusal = NULL;
@@ -283,6 +297,8 @@ bool db_open_writer(struct store_db *db, const char *path, const char **error_r)
 			      "put the spool on a local disk",
 			      error_r);
 	sqlite3_wal_hook(db->db, count_wal_pages, db);
+	if (!begin_new_log(db))
+		return fail(db, "written", error_r);
 	if (!is_sane(db, &refusal))
 		return refusal ? refuse(db, refusal, error_r)
 			       : fail(db, "read", error_r);

@@ -110,6 +110,11 @@ static int write_accept(struct store_db *db, struct job *job)
 	sqlite3_stmt *s = db_statement(db, SQL_ADD_MESSAGE);
 	int code;
 
+	if (body_is_doubtful(body)) {
+		job->error = xstrdup("its file may have been lost when the "
+				     "folder of bodies could not be synced");
+		return SQLITE_OK;
+	}
 	row_bind(s, envelope, is_file ? BODY_IN_FILE : BODY_IN_DATABASE);
 	code = db_run(s);
 	if ((code & 0xff) == SQLITE_CONSTRAINT) {

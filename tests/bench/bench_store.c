@@ -165,7 +165,7 @@ int main(int argc, char **argv)
 	double wall, cpu;
 
 	bench.octets = (size_t)argument(argc, argv, 3, 4096);
-	shim_vfs_install(count);
+	shim_vfs_install(count, true);
 	if (!scene_open(&bench.scene, argc > 4 ? argv[4] : "bench-spool")) {
 		fprintf(stderr, "%s\n", bench.scene.error);
 		return 1;

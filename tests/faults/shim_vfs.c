@@ -15,6 +15,7 @@ struct shim_file {
 static sqlite3_vfs *real_vfs;
 static sqlite3_vfs shim;
 static shim_guard guard;
+static bool really_sync;
 static _Thread_local int last_errno;
 
 static sqlite3_file *real_of(sqlite3_file *file)
@@ -59,8 +60,9 @@ static int shim_sync(sqlite3_file *file, int flags)
 {
 	int code = ask(file, SHIM_SYNC, 0, 0, SQLITE_IOERR_FSYNC);
 
-	return code ? code
-		    : real_of(file)->pMethods->xSync(real_of(file), flags);
+	if (code || !really_sync)
+		return code;
+	return real_of(file)->pMethods->xSync(real_of(file), flags);
 }
 
 static int shim_close(sqlite3_file *file)
@@ -212,9 +214,10 @@ static int shim_last_error(sqlite3_vfs *vfs, int len, char *text)
 	return code ? code : real_vfs->xGetLastError(real_vfs, len, text);
 }
 
-void shim_vfs_install(shim_guard new_guard)
+void shim_vfs_install(shim_guard new_guard, bool sync)
 {
 	guard = new_guard;
+	really_sync = sync;
 	if (real_vfs)
 		return;
 	sqlite3_initialize();

@@ -8,6 +8,7 @@
 #ifndef TESTS_FAULTS_SHIM_VFS_H
 #define TESTS_FAULTS_SHIM_VFS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum shim_op { SHIM_CREATE, SHIM_WRITE, SHIM_TRUNCATE, SHIM_SYNC, SHIM_DELETE };
@@ -16,7 +17,8 @@ enum shim_op { SHIM_CREATE, SHIM_WRITE, SHIM_TRUNCATE, SHIM_SYNC, SHIM_DELETE };
 typedef int (*shim_guard)(enum shim_op op, const char *path, uint64_t offset,
 			  uint64_t len);
 
-/* From now on for every database that is opened. */
-void shim_vfs_install(shim_guard guard);
+/* From now on for every database that is opened.  When the guard plays the
+ * disk, no sync needs to reach a real one. */
+void shim_vfs_install(shim_guard guard, bool really_sync);
 
 #endif

@@ -30,6 +30,7 @@ struct mail {
 	struct text bytes;
 	size_t appended;
 	bool finished, accepted; /* the callback has come ... */
+	bool *promise;           /* set when it was, or NULL */
 	bool failed, full;       /* ... with an error */
 	char error[256];
 };
@@ -37,14 +38,14 @@ struct mail {
 /* The bytes that message number n consists of: told apart everywhere. */
 static inline char *scene_bytes(unsigned n, size_t len)
 {
-	char *bytes = xmalloc(len + 1);
-	uint32_t x = 2463534242u + n * 7919u;
+	char *bytes = xmalloc(len + sizeof(uint64_t));
+	uint64_t x = 88172645463325252u + n * 7919u;
 
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < len; i += sizeof(x)) {
 		x ^= x << 13;
-		x ^= x >> 17;
-		x ^= x << 5;
-		bytes[i] = (char)x;
+		x ^= x >> 7;
+		x ^= x << 17;
+		memcpy(bytes + i, &x, sizeof(x));
 	}
 	bytes[len] = '\0';
 	return bytes;
@@ -120,6 +121,20 @@ static inline void scene_close(struct scene *scene)
 	loop_free(&scene->loop);
 }
 
+/* For a body whose owner gives it up. */
+static inline void scene_drained(void *ctx)
+{
+	(void)ctx;
+}
+
+static inline void scene_finished(void *ctx, const char *error, bool full)
+{
+	(void)ctx;
+	(void)error;
+	(void)full;
+	abort();
+}
+
 /* --- mail --------------------------------------------------------------- */
 
 static inline void mail_note(struct mail *mail, const char *error, bool full)
@@ -143,6 +158,8 @@ static inline void mail_accepted(void *ctx, const char *error, bool full)
 	struct mail *mail = ctx;
 
 	mail->accepted = true;
+	if (!error && mail->promise)
+		*mail->promise = true;
 	mail_note(mail, error, full);
 	scene_answered(mail->scene);
 }
