@@ -615,6 +615,33 @@ static void test_a_full_disk_is_told_to_all_and_passes(void **state)
 	assert_int_equal(spool_used(scene.spool), 50100);
 }
 
+static int64_t log_size(void)
+{
+	char *path = xasprintf("%s/lanpost.db-wal", folder);
+	struct stat info;
+
+	assert_int_equal(stat(path, &info), 0);
+	free(path);
+	return info.st_size;
+}
+
+static void test_the_log_stays_bounded(void **state)
+{
+	enum { MAILS = 120, LEN = 200 * 1000 };
+	int64_t most = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < MAILS; i++) {
+		message_id id = scene_send(&scene, i, LEN);
+
+		scene_outcome(&scene, outcome_delivered(id, i % 3 + 1));
+		if (log_size() > most)
+			most = log_size();
+	}
+	/* 24 MB went through it. */
+	assert_true(most < 12 * 1000 * 1000);
+}
+
 /* --- the purge ---------------------------------------------------------- */
 
 static void age(const char *what)
@@ -934,6 +961,7 @@ int main(void)
 		STORE_TEST(test_a_database_of_others_is_refused),
 		STORE_TEST(test_a_damaged_database_is_refused),
 		STORE_TEST(test_a_full_disk_is_told_to_all_and_passes),
+		STORE_TEST(test_the_log_stays_bounded),
 		STORE_TEST(test_purge_forgets_old_finished_ones),
 		STORE_TEST(test_purge_drops_bodies_of_failed_ones),
 		STORE_TEST(test_purge_gets_past_those_that_stay),
