@@ -71,18 +71,16 @@ static void settle(struct store *store, struct job *job)
 	job_free(job);
 }
 
-/* Both, when it failed and recovered since the last time. */
-static void tell_health(struct store *store, char *error, bool works)
+static void turn_bad(struct store *store, const char *error)
 {
-	if (error) {
-		store->healthy = false;
-		store->on_health(store->ctx, error);
-	}
-	if (works && !store->healthy && !store->closed) {
-		store->healthy = true;
-		store->on_health(store->ctx, NULL);
-	}
-	free(error);
+	store->healthy = false;
+	store->on_health(store->ctx, error);
+}
+
+static void turn_well(struct store *store)
+{
+	store->healthy = true;
+	store->on_health(store->ctx, NULL);
 }
 
 static void store_free(struct store *store)
@@ -104,9 +102,15 @@ static void on_notify(void *ctx)
 	job_list_init(&finished);
 	works = storage_take(&store->storage, &finished, &error);
 	store->dispatching = true;
-	tell_health(store, error, works);
+	/* In this order: who is told of a failure finds the store unhealthy,
+	 * and hears of its recovery later. */
+	if (error)
+		turn_bad(store, error);
+	free(error);
 	while ((job = job_list_take(&finished)) != NULL)
 		settle(store, job);
+	if (works && !store->healthy && !store->closed)
+		turn_well(store);
 	store->dispatching = false;
 	if (store->closed)
 		store_free(store);

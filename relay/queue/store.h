@@ -45,8 +45,9 @@ struct store_recovery {
 };
 
 /* Opens or makes the database, migrates it, recovers.  on_health is called on
- * the loop when the store turns unhealthy (with the reason) or well again
- * (NULL).  Returns NULL with a sentence in *error_r. */
+ * the loop when the store turns unhealthy (with the reason), before the jobs
+ * that failed with it are told, and when it is well again (NULL), after them.
+ * Returns NULL with a sentence in *error_r. */
 struct store *store_open(struct spool *spool, struct loop *loop,
                          void (*on_health)(void *ctx, const char *error),
                          void *ctx, struct store_recovery *recovery_r,

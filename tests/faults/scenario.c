@@ -33,6 +33,7 @@ struct promises *promises_new(void)
 /* A message whose promise is in shared memory. */
 struct part {
 	struct scene *scene;
+	struct promises *promises;
 	struct promise *promise;
 	struct mail mail;
 };
@@ -44,6 +45,7 @@ static void part_start(struct part *part, struct scene *scene,
 	struct promise *promise = &promises->of[number];
 
 	part->scene = scene;
+	part->promises = promises;
 	part->promise = promise;
 	mail_start(&part->mail, scene, number, len);
 	promise->id = part->mail.envelope->id;
@@ -59,6 +61,8 @@ static void kept(void *ctx, const char *error, bool full)
 	struct promise *promise = part->promise;
 
 	(void)full;
+	if (error && store_is_healthy(part->scene->store))
+		part->promises->broken++; /* nobody would try again */
 	if (!error && promise->delivery_asked)
 		promise->delivery_kept = true;
 	else if (!error)
