@@ -81,6 +81,7 @@ docker run -d --name "$name-provider" --network "$name" \
 
 echo "--- lanpost by environment and secret, without a privilege"
 docker run -d --name "$name" --network "$name" --network-alias lanpost \
+	-p 127.0.0.1::25 \
 	--read-only --cap-drop ALL --security-opt no-new-privileges \
 	-v "$folder/password:/run/secrets/password:ro" \
 	-v "$folder/cert.pem:/ca.pem:ro" \
@@ -91,6 +92,14 @@ docker run -d --name "$name" --network "$name" --network-alias lanpost \
 	$image >/dev/null
 wait_for "lanpost to listen" logs_say "$name" ' listening '
 [ "$(docker exec "$name" stat -c %u /proc/1)" = 1000 ] || fail "it runs as root"
+
+echo "--- whoever comes through the published port may be anybody"
+port=$(docker port "$name" 25/tcp | sed 's/.*://')
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+read -r greeting <&3
+exec 3<&-
+case $greeting in 5*) ;; *) fail "the gateway was greeted: $greeting" ;; esac
+wait_for "the reason" logs_say "$name" ' refused .*fix='
 
 echo "--- an app says plain SMTP on port 25"
 docker run --rm --network "$name" --entrypoint bash $image -c '
