@@ -14,6 +14,7 @@ enum {
 	RECORDS_IN_MAX = 512 * 1024,
 	RECORDS_OUT_MAX = 512 * 1024,
 	FLIGHT = 64 * 1024,         /* records gathered for one write */
+	RECORD = 16 * 1024,         /* plaintext of one at most */
 	RESUME_S = 3600,            /* after the last full handshake */
 };
 
@@ -290,6 +291,8 @@ size_t tls_engine_put_app(struct tls_engine *engine,
 {
 	size_t taken = 0;
 
+	if (len > RECORD) /* one allocation for the flight, not one a record */
+		buf_room(&engine->out, FLIGHT + 2 * RECORD);
 	while (taken < len && may_write(engine) &&
 	       buf_len(&engine->out) < FLIGHT) {
 		size_t written = 0;

@@ -230,14 +230,30 @@ static void on_file_block(void *ctx, const void *data, size_t len,
 		give_more(delivery);
 }
 
-static void read_block(struct delivery *delivery)
+static size_t next_block(const struct delivery *delivery)
 {
 	uint64_t left = envelope_of(delivery)->size - delivery->given;
 
-	delivery->reading = true;
-	body_file_read(delivery->file, delivery->given,
-	               left < BLOCK ? (size_t)left : BLOCK, on_file_block,
-	               delivery);
+	return left < BLOCK ? (size_t)left : BLOCK;
+}
+
+/* Fresh mail is still in the system's memory: no thread is needed for it. */
+static void give_file(struct delivery *delivery)
+{
+	const void *data;
+	size_t len;
+
+	do {
+		len = body_file_try(delivery->file, delivery->given,
+		                    next_block(delivery), &data);
+		if (len == 0) {
+			delivery->reading = true;
+			body_file_read(delivery->file, delivery->given,
+			               next_block(delivery), on_file_block,
+			               delivery);
+			return;
+		}
+	} while (give(delivery, text_make(data, len)));
 }
 
 static void give_more(struct delivery *delivery)
@@ -255,7 +271,7 @@ static void give_more(struct delivery *delivery)
 	if (!has_room || delivery->reading || delivery->given >= envelope->size)
 		return;
 	if (delivery->file != NULL)
-		read_block(delivery);
+		give_file(delivery);
 	else
 		give(delivery, text_skip(delivery->bytes, delivery->given));
 }

@@ -78,6 +78,10 @@ struct body_file *body_file_open(struct spool *spool, struct loop *loop,
  * call.  One read at a time. */
 void body_file_read(struct body_file *file, uint64_t offset, size_t len,
                     body_file_cb done, void *ctx);
+/* The same at once, as far as the system has the bytes in memory: how many,
+ * 0 when the disk would have to be waited for.  Valid until the next call. */
+size_t body_file_try(struct body_file *file, uint64_t offset, size_t len,
+                     const void **data_r);
 void body_file_close(struct body_file **file); /* no callback follows */
 /* Remove bodies/ID on a worker thread; nobody waits for it. */
 void body_file_remove(struct spool *spool, struct loop *loop, message_id id);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "proto/xalloc.h"
 
@@ -128,13 +129,31 @@ static void read_done(void *ctx)
 		     error ? 0 : file->got, error);
 }
 
-void body_file_read(struct body_file *file, uint64_t offset, size_t len,
-		    body_file_cb done, void *ctx)
+static void make_room(struct body_file *file, size_t len)
 {
 	if (len > file->room) {
 		file->buffer = xrealloc(file->buffer, len);
 		file->room = len;
 	}
+}
+
+size_t body_file_try(struct body_file *file, uint64_t offset, size_t len,
+		     const void **data_r)
+{
+	struct iovec vector;
+	ssize_t n;
+
+	make_room(file, len);
+	vector = (struct iovec){ file->buffer, len };
+	n = preadv2(file->fd, &vector, 1, (off_t)offset, RWF_NOWAIT);
+	*data_r = file->buffer;
+	return n > 0 ? (size_t)n : 0;
+}
+
+void body_file_read(struct body_file *file, uint64_t offset, size_t len,
+		    body_file_cb done, void *ctx)
+{
+	make_room(file, len);
 	file->offset = offset;
 	file->wanted = len;
 	file->done = done;

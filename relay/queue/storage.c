@@ -10,7 +10,11 @@
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
 
-enum { PROBE_SECONDS = 3 };
+enum {
+	PROBE_SECONDS = 3,
+	COMPANY_MS = 10,  /* that outcomes wait for an arrival to ride with */
+	COMPANY_JOBS = 64 /* of them are company enough */
+};
 
 /* --- a group, on the storage thread ------------------------------------- */
 
@@ -159,19 +163,24 @@ static void probe(struct storage *storage)
 	hand_back(storage, &none, &failure);
 }
 
-static struct timespec in_seconds(int seconds)
+static struct timespec in_ms(long ms)
 {
 	struct timespec time;
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	time.tv_sec += seconds;
+	time.tv_sec += ms / 1000;
+	time.tv_nsec += ms % 1000 * 1000000;
+	if (time.tv_nsec >= 1000000000) {
+		time.tv_nsec -= 1000000000;
+		time.tv_sec++;
+	}
 	return time;
 }
 
 /* Until there are jobs, an end, or, while broken, time for a probe. */
 static void wait_for_jobs(struct storage *storage)
 {
-	struct timespec deadline = in_seconds(PROBE_SECONDS);
+	struct timespec deadline = in_ms(PROBE_SECONDS * 1000);
 
 	while (!storage->waiting.first && !storage->stopping) {
 		if (!storage->broken)
@@ -183,12 +192,36 @@ static void wait_for_jobs(struct storage *storage)
 	}
 }
 
+static bool is_few_outcomes(const struct job_list *list)
+{
+	unsigned n = 0;
+
+	for (const struct job *job = list->first; job; job = job->next)
+		if (job->type != JOB_OUTCOME || ++n >= COMPANY_JOBS)
+			return false;
+	return n > 0;
+}
+
+/* Nobody waits for an outcome as a device waits for its 250; with an arrival
+ * it costs no sync of its own.  What a crash in between can bring is a
+ * duplicate, as one just before would. */
+static void wait_for_company(struct storage *storage)
+{
+	struct timespec deadline = in_ms(COMPANY_MS);
+
+	while (!storage->stopping && is_few_outcomes(&storage->waiting) &&
+	       pthread_cond_timedwait(&storage->arrival, &storage->lock,
+				      &deadline) != ETIMEDOUT)
+		;
+}
+
 static bool take_group(struct storage *storage, struct job_list *group)
 {
 	bool more;
 
 	pthread_mutex_lock(&storage->lock);
 	wait_for_jobs(storage);
+	wait_for_company(storage);
 	more = storage->waiting.first || !storage->stopping;
 	job_list_move(group, &storage->waiting);
 	pthread_mutex_unlock(&storage->lock);

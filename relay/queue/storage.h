@@ -1,7 +1,7 @@
 /*
  * storage -- the thread that owns the database: takes all jobs that have
  * arrived, runs them in one transaction, commits once, hands them back; for
- * store.c alone.
+ * store.c alone.  Outcomes by themselves wait a few milliseconds for arrivals.
  *
  * After a group has failed it probes the disk, at once and then every few
  * seconds, until a write reaches it again.
