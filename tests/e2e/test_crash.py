@@ -13,7 +13,6 @@ from e2e_providers import PracticeProvider
 from e2e_tools import wait_until
 from lanpost_e2e import Lanpost, TestCase, main
 
-ROUNDS = 15
 DEVICES = 4
 
 
@@ -57,11 +56,11 @@ class Crash(TestCase):
     def tokens_at(self, provider):
         return [token for _, token, *_ in provider.journal()]
 
-    def rounds(self, lanpost, provider):
+    def rounds(self, lanpost, provider, rounds):
         """Kill and start again; returns how much had arrived just before each
         kill, and once the next life was there."""
         kills = []
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             had = len(provider.journal())
             wait_until(lambda: len(provider.journal()) > had, "a delivery")
             time.sleep(random.uniform(0, 0.8))   # the random moment
@@ -72,13 +71,20 @@ class Crash(TestCase):
         return kills
 
     def test_nothing_is_lost(self):
+        self.story("yes", 12)
+
+    def test_nothing_is_lost_with_eager_pipelining(self):
+        self.story("eager", 6)
+
+    def story(self, pipelining, rounds):
         provider = self.start(PracticeProvider(
             self.ca, latency=2, discard=True))
-        lanpost = self.start(Lanpost(account=provider.account()))
+        lanpost = self.start(Lanpost(
+            account=provider.account(pipelining=pipelining)))
         devices = [Device(n, lanpost) for n in range(DEVICES)]
         for device in devices:
             device.start()
-        kills = self.rounds(lanpost, provider)
+        kills = self.rounds(lanpost, provider, rounds)
         for device in devices:
             device.enough.set()
         for device in devices:
@@ -96,10 +102,10 @@ class Crash(TestCase):
         for place, token in enumerate(arrived):
             places[token].append(place)
         twice = {t: p for t, p in places.items() if len(p) > 1}
-        print(f"\n{ROUNDS} kills: {len(accepted)} messages answered 250, "
+        print(f"\n{rounds} kills: {len(accepted)} messages answered 250, "
               f"0 lost; {len(unsure)} cut off; {len(twice)} came twice",
               flush=True)
-        self.assertGreater(len(accepted), ROUNDS)
+        self.assertGreater(len(accepted), rounds)
         self.assertLessEqual(set(arrived), accepted | unsure)
         for token, where in twice.items():
             for first, second in itertools.pairwise(where):
