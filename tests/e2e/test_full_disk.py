@@ -107,6 +107,12 @@ class FullDisk(TestCase):
         wait_until(lambda: not self.refused(lanpost), "room again")
         self.assertEqual(len(provider.wait_arrived(1)), 1)
 
+    def test_burst_against_min_free_disk(self):
+        """More than the reserve arrives before the disk is looked at again:
+        still room to tell what was delivered."""
+        folder, _ = self.small_disk(12)
+        self.story(300_000, spool=f"{folder}/spool", min_free_disk="3M")
+
     def test_max_spool_size(self):
         self.story(100_000, max_spool_size="1M")
 
