@@ -6,7 +6,10 @@
 
 #include "proto/xalloc.h"
 
-enum { OUTPUT_MAX = 64 * 1024 * 1024 };
+enum {
+	OUTPUT_MAX = 64 * 1024 * 1024,
+	SHOWN_MAX = 200 /* octets of what is no reply */
+};
 
 /* ---- words ---- */
 
@@ -63,7 +66,7 @@ struct smtp_client *smtp_client_new(const struct smtp_client_settings *settings)
 	client->settings = *settings;
 	client->tls = settings->tls == SMTP_TLS_IMPLICIT;
 	buf_init(&client->output, OUTPUT_MAX);
-	buf_init(&client->failure_words, 4096);
+	buf_init(&client->failure_words, 1024 * 1024);
 	buf_init(&client->slots[0].words, 64 * 1024);
 	buf_init(&client->slots[1].words, 64 * 1024);
 	smtp_reply_parser_init(&client->parser);
@@ -238,12 +241,22 @@ static client_got_fn *const meanings[] = {
 	[SMTP_STAGE_QUIT] = got_quit,
 };
 
+static struct text without_secrets(struct smtp_client *client,
+                                   struct text said)
+{
+	buf_clear(&client->failure_words);
+	client_mask_secrets(client, &client->failure_words, said);
+	return buf_text(&client->failure_words);
+}
+
 static enum smtp_client_event_type
-got_reply(struct smtp_client *client, const struct smtp_reply *reply,
+got_reply(struct smtp_client *client, struct smtp_reply *reply,
           struct smtp_client_event *event)
 {
 	struct expected expected;
 
+	if (smtp_client_stage(client) == SMTP_STAGE_AUTH)
+		reply->text = without_secrets(client, reply->text);
 	trace_reply(client, reply);
 	if (client->n_expected == 0)
 		return got_unasked(client, reply, event);
@@ -265,10 +278,9 @@ static enum smtp_client_event_type got_garbage(struct smtp_client *client,
 	struct text rest = smtp_reply_parser_rest(&client->parser);
 	struct smtp_reply words = { 0 };
 
-	buf_clear(&client->failure_words);
-	buf_append(&client->failure_words, rest.data,
-	           rest.len < 200 ? rest.len : 200);
-	words.text = buf_text(&client->failure_words);
+	words.text = without_secrets(client, rest);
+	if (words.text.len > SHOWN_MAX)
+		words.text.len = SHOWN_MAX;
 	return client_fail(client, event, smtp_client_stage(client),
 	            SMTP_PROBLEM_SYNTAX, &words);
 }

@@ -81,6 +81,11 @@ client_got_fn(struct smtp_client *client, const struct expected *expected,
 client_got_fn client_got_greeting, client_got_ehlo, client_got_starttls,
 	client_got_auth;
 
+/* Append what a server said during the login, with the password and what it
+ * was sent as put out of sight: some servers echo what they refuse. */
+void client_mask_secrets(const struct smtp_client *client, struct buf *out,
+                         struct text said);
+
 /* smtp_client_mail.c */
 client_got_fn client_got_mail, client_got_rcpt, client_got_data,
 	client_got_data_end;

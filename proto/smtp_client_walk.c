@@ -174,6 +174,65 @@ got_challenge(struct smtp_client *client, const struct smtp_reply *reply,
 	return SMTP_CLIENT_EV_NONE;
 }
 
+/* ---- echoes ---- */
+
+enum { DISGUISES = 3, SECRET_MIN = 3 };
+
+/* The password as it is, as LOGIN sends it, and as PLAIN does. */
+static void disguise(const struct sasl_credentials *who,
+                     struct buf disguises[DISGUISES])
+{
+	struct buf plain = BUF_INIT(16 * 1024);
+
+	for (int i = 0; i < DISGUISES; i++)
+		buf_init(&disguises[i], 32 * 1024);
+	buf_puts(&disguises[0], who->secret);
+	base64_encode(&disguises[1], buf_text(&disguises[0]));
+	buf_putc(&plain, '\0');
+	buf_puts(&plain, who->username);
+	buf_putc(&plain, '\0');
+	buf_puts(&plain, who->secret);
+	base64_encode(&disguises[2], buf_text(&plain));
+	buf_wipe(&plain);
+}
+
+/* How many octets of a secret stand at the beginning of said. */
+static size_t secret_at(const struct buf disguises[DISGUISES],
+                        struct text said)
+{
+	for (int i = DISGUISES - 1; i >= 0; i--) {
+		struct text secret = buf_text(&disguises[i]);
+
+		if (secret.len >= SECRET_MIN && said.len >= secret.len &&
+		    memcmp(said.data, secret.data, secret.len) == 0)
+			return secret.len;
+	}
+	return 0;
+}
+
+void client_mask_secrets(const struct smtp_client *client, struct buf *out,
+                         struct text said)
+{
+	struct buf disguises[DISGUISES];
+	size_t len;
+
+	if (client->settings.credentials == NULL) {
+		buf_text_append(out, said);
+		return;
+	}
+	disguise(client->settings.credentials, disguises);
+	while (said.len > 0) {
+		len = secret_at(disguises, said);
+		if (len > 0)
+			buf_puts(out, "(masked)");
+		else
+			buf_putc(out, said.data[0]);
+		said = text_skip(said, len > 0 ? len : 1);
+	}
+	for (int i = 0; i < DISGUISES; i++)
+		buf_wipe(&disguises[i]);
+}
+
 enum smtp_client_event_type
 client_got_auth(struct smtp_client *client, const struct expected *expected,
                 const struct smtp_reply *reply, struct smtp_client_event *event)

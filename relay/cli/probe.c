@@ -99,6 +99,7 @@ static void on_step(void *ctx, struct upstream *upstream,
 
 	switch (step) {
 	case UPSTREAM_CONNECTED:
+		tell(probe, true, "resolve", upstream_host(upstream));
 		tell(probe, true, "connect", upstream_peer(upstream));
 		break;
 	case UPSTREAM_SECURED:

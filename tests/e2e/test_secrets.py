@@ -58,6 +58,27 @@ class Secrets(TestCase):
                     with self.subTest(auth=auth, format=format, wrong=wrong):
                         self.story(auth, format, wrong)
 
+    def test_echoed_by_the_provider(self):
+        """One that repeats what it refuses, in every form it has seen."""
+        provider = self.start(PracticeProvider(self.ca))
+        lanpost = Lanpost(account=provider.account(auth="plain"),
+                          relay={"log_level": "debug"})
+        lanpost.secret = lanpost.account["password"]
+        raw = lanpost.secret.encode()
+        plain = b"\0" + provider.user.encode() + b"\0" + raw
+        echo = " ".join([base64.b64encode(plain).decode(),
+                         base64.b64encode(raw).decode(), lanpost.secret])
+        provider.behave(f'stage=auth reply="535 5.7.8 bad: {echo}"\n')
+        self.start(lanpost)
+        lanpost.send(scan("echo"))
+        paused = lanpost.wait_event("account-paused")
+        self.assertIn("535 5.7.8 bad: (masked)", paused["reply"])
+        done = lanpost.command("test", "boss@example.test")
+        self.assertIn("(masked)", done.stdout)
+        lanpost.stop()
+        self.look(lanpost, provider,
+                  {"test": (done.stdout + done.stderr).encode()})
+
 
 if __name__ == "__main__":
     main()
