@@ -255,7 +255,7 @@ got_reply(struct smtp_client *client, struct smtp_reply *reply,
 {
 	struct expected expected;
 
-	if (smtp_client_stage(client) == SMTP_STAGE_AUTH)
+	if (client_has_secret(client))
 		reply->text = without_secrets(client, reply->text);
 	trace_reply(client, reply);
 	if (client->n_expected == 0)

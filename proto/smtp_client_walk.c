@@ -178,6 +178,14 @@ got_challenge(struct smtp_client *client, const struct smtp_reply *reply,
 
 enum { DISGUISES = 3, SECRET_MIN = 3 };
 
+/* Padding may be missing in an echo, so it is no part of a disguise. */
+static void encode_unpadded(struct buf *out, struct text in)
+{
+	base64_encode(out, in);
+	while (out->end > out->start && out->data[out->end - 1] == '=')
+		out->end--;
+}
+
 /* The password as it is, as LOGIN sends it, and as PLAIN does. */
 static void disguise(const struct sasl_credentials *who,
                      struct buf disguises[DISGUISES])
@@ -187,12 +195,12 @@ static void disguise(const struct sasl_credentials *who,
 	for (int i = 0; i < DISGUISES; i++)
 		buf_init(&disguises[i], 32 * 1024);
 	buf_puts(&disguises[0], who->secret);
-	base64_encode(&disguises[1], buf_text(&disguises[0]));
+	encode_unpadded(&disguises[1], buf_text(&disguises[0]));
 	buf_putc(&plain, '\0');
 	buf_puts(&plain, who->username);
 	buf_putc(&plain, '\0');
 	buf_puts(&plain, who->secret);
-	base64_encode(&disguises[2], buf_text(&plain));
+	encode_unpadded(&disguises[2], buf_text(&plain));
 	buf_wipe(&plain);
 }
 
@@ -202,12 +210,23 @@ static size_t secret_at(const struct buf disguises[DISGUISES],
 {
 	for (int i = DISGUISES - 1; i >= 0; i--) {
 		struct text secret = buf_text(&disguises[i]);
+		size_t len = secret.len;
 
-		if (secret.len >= SECRET_MIN && said.len >= secret.len &&
-		    memcmp(said.data, secret.data, secret.len) == 0)
-			return secret.len;
+		if (len < SECRET_MIN || said.len < len ||
+		    memcmp(said.data, secret.data, len) != 0)
+			continue;
+		while (i > 0 && len < said.len && said.data[len] == '=')
+			len++;
+		return len;
 	}
 	return 0;
+}
+
+bool client_has_secret(const struct smtp_client *client)
+{
+	const struct sasl_credentials *who = client->settings.credentials;
+
+	return who != NULL && who->secret[0] != '\0';
 }
 
 void client_mask_secrets(const struct smtp_client *client, struct buf *out,
@@ -216,7 +235,7 @@ void client_mask_secrets(const struct smtp_client *client, struct buf *out,
 	struct buf disguises[DISGUISES];
 	size_t len;
 
-	if (client->settings.credentials == NULL) {
+	if (!client_has_secret(client)) {
 		buf_text_append(out, said);
 		return;
 	}

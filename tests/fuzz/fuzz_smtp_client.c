@@ -96,12 +96,18 @@ static struct client_play_settings settings_of(struct session *session)
 	};
 }
 
+static bool shows(struct text trace, const char *secret)
+{
+	return memmem(trace.data, trace.len, secret, strlen(secret)) != NULL;
+}
+
+/* Not even when the server says it: it may be an echo. */
 static void check_story(struct text story, struct text trace)
 {
 	must(text_find_nocase(story, text_of("evil")) < 0);
-	must(text_find_nocase(trace, text_of("hunter2")) < 0);
-	must(text_find_nocase(trace, text_of("aHVudGVyMg")) < 0);
-	must(text_find_nocase(trace, text_of("AHNjYW4AaHVudGVyMg")) < 0);
+	must(!shows(trace, "hunter2"));
+	must(!shows(trace, "aHVudGVyMg"));
+	must(!shows(trace, "AHNjYW4AaHVudGVyMg"));
 }
 
 /* Returns whether the story must be the same in each way. */
