@@ -7,6 +7,10 @@
  * stays, CR CR LF collapses, a lone CR or LF becomes CRLF.  So no byte
  * sequence reads as one message here and as two at the next server.
  *
+ * For a device that cannot do better, lf_end lets LF "." LF (with or without CR
+ * before the last LF) end the data as well, but only while it has held no CR at
+ * all; whatever follows in the session is then not read.
+ *
  * Writing.  Input has CRLF line ends; each line that begins with a dot gets
  * another; the end adds CRLF if the last line lacks it, then "." CRLF.
  */
@@ -22,6 +26,7 @@ struct smtp_data_stats {
 	uint64_t has_8bit;    /* octets above 127 */
 	uint64_t longest_line; /* without its end */
 	bool lf_dot;          /* LF "." was met where CRLF "." would end it */
+	bool lf_ended;        /* and was taken as the end */
 };
 
 enum smtp_data_state {
@@ -38,6 +43,7 @@ enum smtp_data_state {
 struct smtp_data_reader {
 	enum smtp_data_state state;
 	uint64_t line;        /* octets of the present line */
+	bool lf_end;          /* set by the owner after init */
 	struct smtp_data_stats stats;
 };
 

@@ -27,6 +27,22 @@ const char *smtp_server_state_text(enum smtp_server_state state)
 	return state_texts[state];
 }
 
+const char *smtp_quirk_text(enum smtp_quirk quirk)
+{
+	static const char *const texts[] = {
+#define X(name, lasts, text) text,
+		SMTP_QUIRK_MAP(X)
+#undef X
+	};
+
+	return texts[quirk];
+}
+
+unsigned smtp_server_quirks(const struct smtp_server *server)
+{
+	return server->quirks;
+}
+
 struct smtp_server *smtp_server_new(const struct smtp_server_settings *settings)
 {
 	struct smtp_server *server = xcalloc(1, sizeof *server);

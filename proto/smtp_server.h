@@ -69,6 +69,8 @@ enum smtp_server_event_type {
 	                                 with reply; a transaction it ends is
 	                                 told by RESET */
 	SMTP_SERVER_EV_RESET,         /* news: the open transaction is gone */
+	SMTP_SERVER_EV_TLS_HELLO,     /* news: the peer speaks TLS where plain
+	                                 SMTP is spoken; CLOSE follows */
 	SMTP_SERVER_EV_CLOSE,         /* news: flush the output and close */
 };
 
@@ -87,6 +89,31 @@ struct smtp_server_event {
 	};
 };
 
+/* What a device did otherwise than the RFCs have it, and was forgiven; see
+ * also SMTP_PATH_REPAIR_MAP.  Those of the session stay until its end (TLS
+ * begins it anew), those of a transaction until the next MAIL. */
+#define SMTP_QUIRK_MAP(X)                                                  \
+	X(PREGREET, SESSION, "command before the greeting")                \
+	X(TELNET, SESSION, "telnet negotiation dropped")                   \
+	X(HELO_EMPTY, SESSION, "HELO without a name")                      \
+	X(HELO_ODD, SESSION, "HELO name that is no name")                  \
+	X(NO_HELO, SESSION, "no HELO")                                     \
+	X(EMPTY_LINES, SESSION, "empty lines between commands")            \
+	X(AUTH_UNOFFERED, SESSION, "login that was not offered")           \
+	X(NESTED_MAIL, TRANSACTION, "MAIL inside a transaction")           \
+	X(PARAMETER, TRANSACTION, "parameter that was not offered")        \
+	X(SEVERAL_RCPT, TRANSACTION, "several recipients in one command")  \
+	X(LF_END, TRANSACTION, "LF.LF taken as the end of data")
+
+enum smtp_quirk {
+#define X(name, lasts, text) SMTP_QUIRK_BIT_##name,
+	SMTP_QUIRK_MAP(X)
+#undef X
+	SMTP_QUIRKS
+};
+#define SMTP_QUIRK(name) (1u << SMTP_QUIRK_BIT_##name)
+const char *smtp_quirk_text(enum smtp_quirk quirk);
+
 struct smtp_server_settings {
 	const char *hostname;          /* said in 221; NULL: left out */
 	unsigned    capabilities;      /* SMTP_CAP() bits offered in EHLO */
@@ -95,6 +122,14 @@ struct smtp_server_settings {
 	unsigned    max_recipients;    /* accepted a transaction; then 452 4.5.3 */
 	unsigned    max_bad_commands;  /* with none that the caller accepted
 	                                  between; then 421 4.7.0 */
+	bool single_line_ehlo;         /* answer EHLO like HELO */
+	bool any_login;                /* AUTH is asked about though it was not
+	                                  offered, after HELO too */
+	bool lf_end_of_data;           /* smtp_data.h */
+	bool tls_required;             /* 530 5.7.0 before STARTTLS */
+	bool login_required;           /* 530 5.7.0 to MAIL before AUTH */
+	bool strict;                   /* what is a quirk or a path repair is
+	                                  refused, 501 5.5.4, 5.1.7 or 5.1.3 */
 	struct smtp_trace trace;
 };
 
@@ -134,6 +169,9 @@ void smtp_server_goodbye(struct smtp_server *server, int code,
  * read in the clear (RFC 3207 4.2); offer these capabilities from now on. */
 void smtp_server_tls_established(struct smtp_server *server,
                                  unsigned capabilities);
+
+/* SMTP_QUIRK() bits of the session and of the present transaction. */
+unsigned smtp_server_quirks(const struct smtp_server *server);
 
 /* Bytes for the peer, valid until the next call; 0 when there are none. */
 size_t smtp_server_output(struct smtp_server *server, const void **data_r);

@@ -26,6 +26,7 @@ struct smtp_server {
 	unsigned recipients;         /* accepted in this transaction */
 	unsigned bad_commands;       /* since the last good one */
 	unsigned refused_commands;
+	unsigned quirks;             /* SMTP_QUIRK() bits */
 	uint64_t skipping;           /* octets of an over-long line so far */
 	struct smtp_data_reader data;
 	bool discarding;             /* the rest of the data is not wanted */

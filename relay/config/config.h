@@ -47,6 +47,32 @@ struct duration_list {
 	size_t n;
 };
 
+/* Who sends: networks, and names of [device] sections. */
+struct client_list {
+	struct network_list networks;
+	struct word_list devices;
+};
+
+/* `pattern -> address`: a recipient that matches becomes the address. */
+struct recipient_map {
+	struct recipient_mapping {
+		char *pattern, *address;
+	} *mappings;
+	size_t n;
+};
+
+/* `"Name" <address>`; name NULL: the device's stays. */
+struct sender_value {
+	char *name, *address;  /* address NULL: none given */
+};
+
+/* Where answers go when From was changed. */
+enum reply_to { REPLY_TO_ORIGINAL, REPLY_TO_NONE, REPLY_TO_ADDRESS };
+struct reply_to_value {
+	enum reply_to kind;
+	char *address;         /* of REPLY_TO_ADDRESS */
+};
+
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -64,6 +90,18 @@ struct relay_config {
 	struct config_origin *origins;
 };
 
+enum listener_tls {
+	LISTENER_TLS_OFF, LISTENER_TLS_STARTTLS, LISTENER_TLS_REQUIRED,
+	LISTENER_TLS_IMPLICIT
+};
+
+/* May or must a device log in?  ANY: whatever it says is right. */
+enum login { LOGIN_OFF, LOGIN_ANY, LOGIN_FILE };
+struct login_value {
+	enum login kind;
+	char *file;            /* of LOGIN_FILE: lines of user:hash */
+};
+
 struct listener_config {
 	char *name;            /* "default" for the unnamed one */
 	unsigned line;         /* of its section; 0: not from the file */
@@ -73,6 +111,11 @@ struct listener_config {
 	unsigned max_connections, max_connections_per_client;
 	unsigned max_recipients;
 	int64_t timeout_ms;
+	enum listener_tls tls;
+	char *tls_cert, *tls_key; /* NULL: self-made, in the spool folder */
+	int tls_min;           /* 0x0301 to 0x0304 */
+	struct login_value auth;
+	bool strict;           /* refuse what would be repaired */
 	struct config_origin *origins;
 };
 
@@ -102,6 +145,37 @@ struct account_config {
 	uint64_t max_message_size; /* 0: the provider's SIZE decides */
 	struct word_list senders;
 	enum sender_policy sender_policy;
+	char *failover;        /* account to use while this one cannot work */
+	struct config_origin *origins;
+};
+
+/* A name for a client, and what it needs. */
+struct device_config {
+	char *name;
+	unsigned line;
+	struct network_list address;
+	bool auth_any;         /* else as the listener says */
+	bool single_line_ehlo, lf_end_of_data;
+	char *charset;         /* that iconv knows */
+	struct config_origin *origins;
+};
+
+/* All that is given must match; an empty list matches anything. */
+struct rule_config {
+	char *name;
+	unsigned line;
+	struct client_list client;
+	struct word_list listener;              /* names */
+	struct word_list from, header_from, to; /* *-patterns; <> is the null
+	                                           reverse-path */
+	char *account;         /* NULL: the first */
+	struct sender_value send_as;
+	bool on_behalf;
+	struct reply_to_value reply_to;
+	char *bcc;
+	struct recipient_map to_rewrite;
+	char *add_domain;
+	char *reject;          /* NULL, or the words of the 550 */
 	struct config_origin *origins;
 };
 
@@ -112,6 +186,10 @@ struct config {
 	size_t n_listeners;
 	struct account_config *accounts;
 	size_t n_accounts;
+	struct device_config *devices;
+	size_t n_devices;
+	struct rule_config *rules; /* in file order */
+	size_t n_rules;
 	unsigned refs;
 };
 
@@ -145,6 +223,12 @@ void config_warnings_free(struct config_warnings *warnings);
 
 const struct account_config *config_account(const struct config *config,
                                             const char *name);
+const struct rule_config *config_rule(const struct config *config,
+                                      const char *name);
+/* The device of that address: the most specific network wins, the first of
+ * equals; NULL: it has no name. */
+const struct device_config *config_device(const struct config *config,
+                                          const struct address *client);
 /* The first key that a reload cannot change and that differs, as in "[relay]
  * spool"; NULL: none. */
 const char *config_needs_restart(const struct config *old,

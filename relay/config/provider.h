@@ -28,6 +28,10 @@ struct provider {
 	uint64_t max_message_size;
 	const char *pipelining;  /* "yes", "no" */
 	const char *sender_check; /* what is compared, and how it reacts */
+	bool checks_envelope;    /* MAIL FROM is compared with the account */
+	bool checks_from;        /* the From field is */
+	bool replaces_from;      /* silently, instead of refusing */
+	bool takes_null_sender;  /* MAIL FROM:<> */
 	const char *password_warning; /* NULL, or why a password is a risk */
 	const char *uncertain;   /* comma list of the keys above that are not
 	                            certain, NULL: none */

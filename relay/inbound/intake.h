@@ -38,7 +38,10 @@ struct intake;
 
 struct intake_settings {
 	const char *hostname;     /* ours */
-	const char *protocol;     /* "SMTP", "ESMTP" */
+	const char *protocol;     /* "SMTP", "ESMTPSA" (RFC 3848) */
+	const char *charset;      /* of raw 8-bit header text that is not UTF-8 */
+	const char *from;         /* address for a From that is missing or
+	                             cannot be read; NULL: left to delivery */
 	int64_t now_ms;
 	int offset_minutes;       /* of the local time zone */
 	void (*emit)(void *ctx, const void *data, size_t len);

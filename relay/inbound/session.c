@@ -304,6 +304,7 @@ static bool handle(struct session *session,
 	case SMTP_SERVER_EV_STARTTLS: /* not offered, so never asked */
 	case SMTP_SERVER_EV_AUTH:
 	case SMTP_SERVER_EV_AUTH_RESPONSE:
+	case SMTP_SERVER_EV_TLS_HELLO:
 	case SMTP_SERVER_EV_NONE:
 		break;
 	}

@@ -64,6 +64,7 @@ struct envelope {
 	message_id id;
 	enum message_state state;
 	char *client;        /* address of the device */
+	char *device;        /* its name in the configuration, or NULL */
 	char *listener;      /* its section's name */
 	char *helo;
 	char *reverse_path;  /* as given; "" for the null path */
@@ -71,6 +72,10 @@ struct envelope {
 	char *subject;       /* unfolded, at most 200 octets, or NULL */
 	char *header_id;     /* Message-ID, the device's or ours */
 	char *account;       /* that is to send it */
+	char *rule;          /* that chose it, or NULL: none matched */
+	char *content;       /* what the body needs before it may go out, a
+	                        mime_plan as text (proto/mime_plan.h), or NULL:
+	                        nothing */
 	int64_t received_ms, expires_ms;
 	int64_t next_attempt_ms; /* not before; 0: now */
 	int64_t finished_ms;     /* 0 while queued */
@@ -79,7 +84,7 @@ struct envelope {
 	uint64_t size;       /* octets of the stored message */
 	uint32_t header_size; /* of its header section, the empty line too */
 	uint32_t checksum;   /* CRC-32 of the stored message */
-	bool has_8bit;
+	bool has_8bit;       /* the body as stored; the header never is */
 	bool body_in_file;   /* else in the database */
 	struct recipient *recipients;
 	size_t n_recipients;
