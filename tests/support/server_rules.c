@@ -57,6 +57,7 @@ static const char *check_event(const struct server_rules *rules,
 					     : NULL;
 	case SMTP_SERVER_EV_EHLO:
 	case SMTP_SERVER_EV_REFUSED:
+	case SMTP_SERVER_EV_TLS_HELLO:
 	case SMTP_SERVER_EV_NONE:
 		return NULL;
 	}
