@@ -189,8 +189,14 @@ static void on_mail(struct session *session,
 	struct origin origin;
 
 	take_config(session);
-	origin = (struct origin){ session->client_text, session->helo,
-		session->is_esmtp, session->listener };
+	origin = (struct origin){
+		.client = session->client_text,
+		.helo = session->helo,
+		.is_esmtp = session->is_esmtp,
+		.listener = session->listener,
+		.tls = stream_is_secure(session->stream),
+		.quirks = smtp_server_quirks(session->smtp),
+	};
 	if (session->draining)
 		reply = smtp_reply_make(421, "4.3.2", stopping);
 	else
@@ -237,6 +243,8 @@ static void on_data_end(struct session *session,
 {
 	struct smtp_reply refusal;
 
+	transaction_set_quirks(session->transaction,
+	                       smtp_server_quirks(session->smtp));
 	if (transaction_end(session->transaction, stats, &refusal))
 		return; /* on_transaction_done() answers */
 	answer(session, "DATA", &refusal);

@@ -269,6 +269,11 @@ static void log_repaired(struct transaction *t, unsigned repairs)
 	buf_free(&what);
 }
 
+void transaction_set_quirks(struct transaction *t, unsigned quirks)
+{
+	t->origin.quirks = quirks;
+}
+
 bool transaction_end(struct transaction *t, const struct smtp_data_stats *stats,
                      struct smtp_reply *refusal_r)
 {

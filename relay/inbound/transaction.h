@@ -27,6 +27,12 @@ struct origin {
 	const char *helo;
 	bool is_esmtp;
 	const struct listener_config *listener;
+	const struct device_config *device; /* NULL: a client without a name */
+	const char *user;     /* who logged in by a file of users; NULL: nobody,
+	                         or whatever was said was right */
+	bool tls;
+	bool logged_in;       /* as 235 was said, right or any */
+	unsigned quirks;      /* SMTP_QUIRK() bits, as of MAIL */
 };
 
 struct transaction_callbacks {
@@ -49,6 +55,8 @@ bool transaction_chunk(struct transaction *transaction, struct text chunk,
                        struct smtp_reply *refusal_r);
 /* The disk is behind: do not read from the device until on_drain. */
 bool transaction_is_behind(const struct transaction *transaction);
+/* SMTP_QUIRK() bits as they are now; told again before transaction_end(). */
+void transaction_set_quirks(struct transaction *transaction, unsigned quirks);
 /* False: refused, and there is nothing left but to abort. */
 bool transaction_end(struct transaction *transaction,
                      const struct smtp_data_stats *stats,
