@@ -233,7 +233,8 @@ void server_mask(const struct smtp_server *server, struct text line, char *out,
 static bool is_bad_command(const struct smtp_reply *reply)
 {
 	return smtp_reply_permanent(reply) &&
-	       (reply->code < 510 || reply->status.subject == 5);
+	       (reply->code < 510 || reply->code == 530 ||
+	        reply->status.subject == 5);
 }
 
 void server_refuse(struct smtp_server *server, struct text command,
@@ -282,10 +283,14 @@ void smtp_server_tls_established(struct smtp_server *server,
                                  unsigned capabilities)
 {
 	server->settings.capabilities = capabilities;
+	server->secure = true;
 	server->is_esmtp = server->authenticated = false;
+	server->quirks = 0;
 	server_end_transaction(server, true);
 	forget_input(server);
-	server_set_state(server, SMTP_SERVER_START);
+	buf_wipe(&server->line);
+	if (server->state != SMTP_SERVER_CONNECT) /* TLS from the beginning */
+		server_set_state(server, SMTP_SERVER_START);
 }
 
 enum smtp_server_event_type server_ask(struct smtp_server *server,
@@ -362,6 +367,31 @@ static void trim_line_end(struct buf *line)
 		line->end--;
 }
 
+/* RFC 8446 5.1: a TLS record of type handshake, of any version. */
+static bool is_tls_hello(const struct smtp_server *server)
+{
+	struct text line = buf_text(&server->line);
+	struct text unread = server_unread(server);
+	char first[2] = "";
+
+	for (size_t i = 0; i < 2; i++) {
+		if (i < line.len)
+			first[i] = line.data[i];
+		else if (i - line.len < unread.len)
+			first[i] = unread.data[i - line.len];
+	}
+	return !server->secure && first[0] == 0x16 && first[1] == 0x03;
+}
+
+/* A reply would read as a broken record there: silence tells it as much. */
+static enum smtp_server_event_type meet_tls_hello(struct smtp_server *server)
+{
+	server_trace(server, SMTP_SIDE_CLIENT, text_of("(TLS hello)"));
+	server_close(server);
+	buf_clear(&server->line);
+	return SMTP_SERVER_EV_TLS_HELLO;
+}
+
 static enum smtp_server_event_type
 next_command(struct smtp_server *server, struct smtp_server_event *event)
 {
@@ -369,6 +399,8 @@ next_command(struct smtp_server *server, struct smtp_server_event *event)
 	       server->state != SMTP_SERVER_CLOSED && !server->has_refused) {
 		enum smtp_server_event_type type;
 
+		if (is_tls_hello(server))
+			return meet_tls_hello(server);
 		if (!gather_line(server))
 			continue;
 		trim_line_end(&server->line);

@@ -56,7 +56,9 @@ enum smtp_server_event_type {
 	SMTP_SERVER_EV_EHLO,          /* question: helo_name, is_esmtp; a 250
 	                                 says our name and gets the
 	                                 capabilities added */
-	SMTP_SERVER_EV_STARTTLS,      /* question: 220, then handshake */
+	SMTP_SERVER_EV_STARTTLS,      /* question: 220, then handshake; where
+	                                 commands came behind it the engine says
+	                                 554 in its place, REFUSED and CLOSE */
 	SMTP_SERVER_EV_AUTH,          /* question: mechanism, initial response;
 	                                 334 asks on, 235 or 535 ends */
 	SMTP_SERVER_EV_AUTH_RESPONSE, /* question: the next SASL response */
@@ -124,7 +126,7 @@ struct smtp_server_settings {
 	                                  between; then 421 4.7.0 */
 	bool single_line_ehlo;         /* answer EHLO like HELO */
 	bool any_login;                /* AUTH is asked about though it was not
-	                                  offered, after HELO too */
+	                                  offered, with any mechanism */
 	bool lf_end_of_data;           /* smtp_data.h */
 	bool tls_required;             /* 530 5.7.0 before STARTTLS */
 	bool login_required;           /* 530 5.7.0 to MAIL before AUTH */
@@ -166,7 +168,8 @@ void smtp_server_goodbye(struct smtp_server *server, int code,
                          const char *status, const char *text);
 
 /* The handshake is done: forget the greeting, capabilities and all that was
- * read in the clear (RFC 3207 4.2); offer these capabilities from now on. */
+ * read in the clear (RFC 3207 4.2); offer these capabilities from now on.
+ * Where TLS comes first (RFC 8314) it is called before the first next(). */
 void smtp_server_tls_established(struct smtp_server *server,
                                  unsigned capabilities);
 

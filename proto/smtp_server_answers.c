@@ -33,17 +33,29 @@ static void say_ehlo(struct smtp_server *server, const struct smtp_reply *reply)
 	buf_free(&lines);
 }
 
+/* What was pipelined behind STARTTLS is an attack or a mistake; its sender
+ * cannot be served either way (RFC 3207 4.2). */
+static bool is_injection(const struct smtp_server *server,
+                         enum question question, int code)
+{
+	return question == ASK_STARTTLS && code / 100 == 2 &&
+	       server_unread(server).len > 0;
+}
+
+static void refuse_injection(struct smtp_server *server)
+{
+	struct smtp_reply reply = smtp_reply_make(
+		554, "5.5.1",
+		"Commands came behind STARTTLS, closing the connection");
+
+	server_refuse(server, text_of("STARTTLS"), &reply);
+	server_close(server);
+}
+
 static void answered_starttls(struct smtp_server *server, int code)
 {
-	if (code / 100 != 2)
-		return;
-	/* What was pipelined behind STARTTLS is an attack or a mistake; its
-	 * sender cannot be served either way (RFC 3207 4.2). */
-	if (server_unread(server).len > 0) {
-		server_close(server);
-		return;
-	}
-	server_set_state(server, SMTP_SERVER_TLS);
+	if (code / 100 == 2)
+		server_set_state(server, SMTP_SERVER_TLS);
 }
 
 static void answered_auth(struct smtp_server *server, int code)
@@ -124,8 +136,13 @@ void smtp_server_reply(struct smtp_server *server,
 
 	assert(question != ASK_NOTHING);
 	server->asking = ASK_NOTHING;
+	if (is_injection(server, question, reply->code)) {
+		refuse_injection(server);
+		return;
+	}
 	if (question == ASK_EHLO && reply->code == 250 && server->is_esmtp &&
-	    server->settings.capabilities != 0)
+	    server->settings.capabilities != 0 &&
+	    !server->settings.single_line_ehlo)
 		say_ehlo(server, reply);
 	else
 		server_say(server, reply);

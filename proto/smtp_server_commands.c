@@ -50,6 +50,37 @@ command_starttls(struct smtp_server *server, const struct smtp_command *command,
 	return SMTP_SERVER_EV_NONE;
 }
 
+/* What the EHLO reply said; after HELO it was nothing. */
+static bool was_offered(const struct smtp_server *server, unsigned capability)
+{
+	return server->is_esmtp && !server->settings.single_line_ehlo &&
+	       (server->settings.capabilities & capability) != 0;
+}
+
+/* A login is taken after HELO too where logins are known here at all. */
+static bool takes_login(struct smtp_server *server)
+{
+	bool known = server->settings.any_login ||
+	             (server->settings.capabilities & SMTP_CAP(AUTH)) != 0;
+
+	if (was_offered(server, SMTP_CAP(AUTH)))
+		return true;
+	if (!known || (server->settings.strict && !server->settings.any_login))
+		return false;
+	server->quirks |= SMTP_QUIRK(AUTH_UNOFFERED);
+	return true;
+}
+
+static bool has_mechanism(const struct smtp_server *server, struct text name)
+{
+	struct text words = text_of(server->settings.mechanisms), word;
+
+	while (text_token(&words, ' ', &word))
+		if (text_equal_nocase(word, name))
+			return true;
+	return server->settings.any_login;
+}
+
 static bool decode_response(struct smtp_server *server, struct text encoded)
 {
 	buf_clear(&server->decoded);
@@ -67,7 +98,7 @@ command_auth(struct smtp_server *server, const struct smtp_command *command,
 
 	text_token(&rest, ' ', &mechanism);
 	rest = text_trim(rest);
-	if (!(server->settings.capabilities & SMTP_CAP(AUTH)))
+	if (!takes_login(server))
 		refuse_line(server, 503, "5.5.1",
 		            "AUTH is not offered here; send without login");
 	else if (server->authenticated || server->transaction)
@@ -76,6 +107,9 @@ command_auth(struct smtp_server *server, const struct smtp_command *command,
 	else if (mechanism.len == 0)
 		refuse_line(server, 501, "5.5.4",
 		            "AUTH needs a mechanism");
+	else if (!has_mechanism(server, mechanism))
+		refuse_line(server, 504, "5.5.4",
+		            "This login mechanism is not offered here");
 	else if (!decode_response(server, rest))
 		refuse_line(server, 501, "5.5.2",
 		            "The initial response is not base64");
@@ -266,23 +300,48 @@ command_fixed(struct smtp_server *server, const struct smtp_command *command,
 static const struct {
 	command_fn run;
 	bool needs_hello;   /* else 503 before EHLO */
+	bool in_clear;      /* else 530 before a required STARTTLS, RFC 3207 4 */
 } commands[] = {
-	[SMTP_VERB_UNKNOWN] = { command_fixed, false },
-	[SMTP_VERB_HELO] = { command_hello, false },
-	[SMTP_VERB_EHLO] = { command_hello, false },
-	[SMTP_VERB_STARTTLS] = { command_starttls, true },
-	[SMTP_VERB_AUTH] = { command_auth, true },
-	[SMTP_VERB_MAIL] = { command_mail, true },
-	[SMTP_VERB_RCPT] = { command_rcpt, true },
-	[SMTP_VERB_DATA] = { command_data, true },
-	[SMTP_VERB_BDAT] = { command_bdat, false },
-	[SMTP_VERB_RSET] = { command_rset, false },
-	[SMTP_VERB_NOOP] = { command_fixed, false },
-	[SMTP_VERB_HELP] = { command_fixed, false },
-	[SMTP_VERB_VRFY] = { command_fixed, false },
-	[SMTP_VERB_EXPN] = { command_fixed, false },
-	[SMTP_VERB_QUIT] = { command_quit, false },
+	[SMTP_VERB_UNKNOWN] = { command_fixed, false, false },
+	[SMTP_VERB_HELO] = { command_hello, false, false },
+	[SMTP_VERB_EHLO] = { command_hello, false, true },
+	[SMTP_VERB_STARTTLS] = { command_starttls, true, true },
+	[SMTP_VERB_AUTH] = { command_auth, true, false },
+	[SMTP_VERB_MAIL] = { command_mail, true, false },
+	[SMTP_VERB_RCPT] = { command_rcpt, true, false },
+	[SMTP_VERB_DATA] = { command_data, true, false },
+	[SMTP_VERB_BDAT] = { command_bdat, false, true },
+	[SMTP_VERB_RSET] = { command_rset, false, false },
+	[SMTP_VERB_NOOP] = { command_fixed, false, true },
+	[SMTP_VERB_HELP] = { command_fixed, false, false },
+	[SMTP_VERB_VRFY] = { command_fixed, false, false },
+	[SMTP_VERB_EXPN] = { command_fixed, false, false },
+	[SMTP_VERB_QUIT] = { command_quit, false, true },
 };
+
+/* What holds for a verb whatever its argument; false: it has been refused. */
+static bool may_run(struct smtp_server *server, enum smtp_verb verb)
+{
+	const struct smtp_server_settings *settings = &server->settings;
+
+	if (settings->tls_required && !server->secure &&
+	    !commands[verb].in_clear)
+		refuse_line(server, 530, "5.7.0",
+		            "Must issue a STARTTLS command first");
+	else if (commands[verb].needs_hello &&
+	         server->state == SMTP_SERVER_START)
+		refuse_line(server, 503, "5.5.1",
+		            "EHLO or HELO comes first");
+	else if (verb == SMTP_VERB_MAIL && settings->login_required &&
+	         !server->authenticated)
+		refuse_line(server, 530, "5.7.0",
+		            "Authentication required: log in first");
+	else
+		return true;
+	if (verb == SMTP_VERB_DATA)
+		server_close_if_talking(server);
+	return false;
+}
 
 static enum smtp_server_event_type
 refused_session(struct smtp_server *server, const struct smtp_command *command,
@@ -334,14 +393,8 @@ run_command(struct smtp_server *server, struct text line,
 		server->login_refused = command.verb == SMTP_VERB_AUTH;
 	if (server->state == SMTP_SERVER_REFUSED)
 		return refused_session(server, &command, event);
-	if (commands[command.verb].needs_hello &&
-	    server->state == SMTP_SERVER_START) {
-		refuse_line(server, 503, "5.5.1",
-		            "EHLO or HELO comes first");
-		if (command.verb == SMTP_VERB_DATA)
-			server_close_if_talking(server);
+	if (!may_run(server, command.verb))
 		return SMTP_SERVER_EV_NONE;
-	}
 	return commands[command.verb].run(server, &command, event);
 }
 

@@ -20,6 +20,7 @@ struct smtp_server {
 	enum smtp_server_state state;
 	enum question asking;
 	bool is_esmtp, authenticated;
+	bool secure;                 /* inside TLS */
 	bool login_refused;          /* until 2xx or 334, and the next verb: a
 	                                device may go on with it all the same */
 	bool transaction;            /* MAIL was accepted and not yet ended */

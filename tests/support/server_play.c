@@ -39,6 +39,7 @@ const char *server_play_event_name(enum smtp_server_event_type type)
 		[SMTP_SERVER_EV_DATA_END] = "END",
 		[SMTP_SERVER_EV_REFUSED] = "REFUSED",
 		[SMTP_SERVER_EV_RESET] = "RESET",
+		[SMTP_SERVER_EV_TLS_HELLO] = "TLS_HELLO",
 		[SMTP_SERVER_EV_CLOSE] = "CLOSE",
 	};
 

@@ -15,7 +15,8 @@
  * C: and S: are bytes of the client and of the server.  Those of the peer are
  * put in; those of the engine are expected.  E: are its events (record.h has
  * their words), D: is mail data: expected from a server, handed to a client
- * as its message.  "?" asks: "? state RCPT", "? stage MAIL", "? can_begin".
+ * as its message.  "?" asks: "? state RCPT",
+ * "? quirks HELO_EMPTY", "? stage MAIL", "? can_begin".
  * CRLF ends each C:, S: and D: line unless a backslash does.  Escapes are \r
  * \n \t \\ \x00, and \{3 abc} for abcabcabc.  What is expected may end in
  * "...": any text.
@@ -26,6 +27,8 @@
  * Settings, before all else:
  *     caps SIZE PIPELINING       mechanisms PLAIN LOGIN   max_size 1000
  *     max_recipients 3           max_bad 5                (of a server)
+ *     single_line_ehlo   any_login   lf_end_of_data   strict
+ *     tls_required       login_required                   (of a server)
  *     tls starttls|implicit|none login USER SECRET        mechanisms LOGIN
  *     pipelining no              eager                    (of a client)
  *     one_piece                  a cut would be another story: none is made

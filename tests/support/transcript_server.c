@@ -161,6 +161,11 @@ static uint64_t number(const struct transcript *transcript, const char *name,
 	return value;
 }
 
+static bool flag(const struct transcript *transcript, const char *name)
+{
+	return transcript_setting(transcript, name) != NULL;
+}
+
 static void *server_begin(const struct transcript *transcript,
 			  const struct transcript_way *way)
 {
@@ -181,6 +186,12 @@ static void *server_begin(const struct transcript *transcript,
 				transcript, "max_recipients", 100),
 			.max_bad_commands =
 				(unsigned)number(transcript, "max_bad", 10),
+			.single_line_ehlo = flag(transcript, "single_line_ehlo"),
+			.any_login = flag(transcript, "any_login"),
+			.lf_end_of_data = flag(transcript, "lf_end_of_data"),
+			.tls_required = flag(transcript, "tls_required"),
+			.login_required = flag(transcript, "login_required"),
+			.strict = flag(transcript, "strict"),
 		},
 		.answer = on_question,
 		.ctx = cast,
@@ -208,6 +219,22 @@ static struct record *server_settle(void *ctx)
 	return server_play_record(cast->play);
 }
 
+static void print_quirks(struct buf *out, unsigned quirks)
+{
+	static const char *const names[] = {
+#define X(name, lasts, text) #name,
+		SMTP_QUIRK_MAP(X)
+#undef X
+	};
+
+	if (quirks == 0)
+		buf_puts(out, "none");
+	for (unsigned i = 0; i < SMTP_QUIRKS; i++)
+		if (quirks & 1u << i)
+			buf_printf(out, "%s%s", buf_len(out) > 0 ? " " : "",
+				   names[i]);
+}
+
 static void server_ask(void *ctx, const char *question, struct buf *answer)
 {
 	static const char *const states[] = {
@@ -220,6 +247,8 @@ static void server_ask(void *ctx, const char *question, struct buf *answer)
 
 	if (strcmp(question, "state") == 0)
 		buf_puts(answer, states[smtp_server_state(server)]);
+	else if (strcmp(question, "quirks") == 0)
+		print_quirks(answer, smtp_server_quirks(server));
 	else
 		buf_printf(answer, "not a question to a server");
 }
