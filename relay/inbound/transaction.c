@@ -357,7 +357,8 @@ static void on_body_finish(void *ctx, const char *error, bool full)
 	t->envelope->size = body_size(t->body);
 	t->envelope->checksum = body_checksum(t->body);
 	t->envelope->body_in_file = body_is_file(t->body);
-	store_accept(t->services->store, t->envelope, t->body, on_accepted, t);
+	store_accept(t->services->store, &t->envelope, 1, t->body, on_accepted,
+	             t);
 }
 
 void transaction_free(struct transaction **transaction)

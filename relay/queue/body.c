@@ -74,6 +74,7 @@ static bool create_file(struct body *body)
 {
 	char name[MESSAGE_ID_TEXT];
 
+	body->epoch = spool_epoch(body->spool);
 	body->fd = openat(
 		spool_bodies_fd(body->spool), message_id_print(body->id, name),
 		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

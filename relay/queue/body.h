@@ -12,6 +12,9 @@
  *   committing         | the same, folder synced       | in group  | nothing
  *   queued             | blob, or bodies/ID            | committed | 250
  *
+ * Messages that were accepted together share one body: each has a blob, or a
+ * name of the file, of its own, so that none depends on another's life.
+ *
  * A file without a row was never promised to anybody: recovery deletes it.
  * Whatever fails (open, write, sync, close) makes the body bad for good: it is
  * never synced a second time and believed.
@@ -83,6 +86,11 @@ void body_file_read(struct body_file *file, uint64_t offset, size_t len,
 size_t body_file_try(struct body_file *file, uint64_t offset, size_t len,
                      const void **data_r);
 void body_file_close(struct body_file **file); /* no callback follows */
+/* Give bodies/ID, which is finished, a further name, that of another message:
+ * a link, or a copy where the file system knows no links.  It lasts once the
+ * folder is synced.  False with errno; there is then no such name of ours, but
+ * for EEXIST nor of anybody.  At once, on any thread. */
+bool body_file_name(struct spool *spool, message_id id, message_id new_id);
 /* Remove bodies/ID on a worker thread; nobody waits for it. */
 void body_file_remove(struct spool *spool, struct loop *loop, message_id id);
 

@@ -40,8 +40,6 @@ static const char *what_is_wrong(int fd, uint64_t expected_size)
 		return "it is not a regular file";
 	if (info.st_uid != geteuid())
 		return "it belongs to another user";
-	if (info.st_nlink != 1)
-		return "it has more than one link";
 	if ((uint64_t)info.st_size == expected_size)
 		return NULL;
 	snprintf(error_text, sizeof(error_text),
@@ -171,6 +169,86 @@ void body_file_close(struct body_file **file_ptr)
 	file->closed = true;
 	if (!file->done)
 		file_destroy(file);
+}
+
+/* --- further names ------------------------------------------------------ */
+
+/* A worker's stack would hold it, the storage thread's does not need to. */
+enum { COPY_BLOCK = 128 * 1024 };
+
+static bool copy_block(int from, int to, char *block, off_t *offset, bool *end)
+{
+	ssize_t n = pread(from, block, COPY_BLOCK, *offset);
+
+	if (n < 0)
+		return errno == EINTR;
+	*end = n == 0;
+	for (ssize_t done = 0, written; done < n; done += written) {
+		written = pwrite(to, block + done, (size_t)(n - done),
+				 *offset + done);
+		if (written < 0 && errno == EINTR)
+			written = 0;
+		else if (written <= 0)
+			return false;
+	}
+	*offset += n;
+	return true;
+}
+
+static bool copy_bytes(int from, int to)
+{
+	char *block = xmalloc(COPY_BLOCK);
+	off_t offset = 0;
+	bool end = false;
+
+	while (!end && copy_block(from, to, block, &offset, &end))
+		;
+	free(block);
+	return end && fdatasync(to) == 0;
+}
+
+static bool copy(int folder, const char *name, const char *new_name)
+{
+	int from = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int to = from < 0 ? -1
+			  : openat(folder, new_name,
+				   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+					   O_CLOEXEC,
+				   0600);
+	bool copied = to >= 0 && copy_bytes(from, to);
+	int code = errno;
+
+	if (to >= 0 && close(to) != 0 && copied) {
+		copied = false;
+		code = errno;
+	}
+	if (to >= 0 && !copied)
+		unlinkat(folder, new_name, 0);
+	if (from >= 0)
+		close(from);
+	errno = code;
+	return copied;
+}
+
+bool body_file_name(struct spool *spool, message_id id, message_id new_id)
+{
+	char name[MESSAGE_ID_TEXT], new_name[MESSAGE_ID_TEXT];
+	int folder = spool_bodies_fd(spool);
+
+	message_id_print(id, name);
+	message_id_print(new_id, new_name);
+	if (linkat(folder, name, folder, new_name, 0) == 0)
+		return true;
+	switch (errno) {
+	case EPERM: /* what Linux says of a file system without links */
+	case EOPNOTSUPP:
+	case ENOSYS:
+	case EMLINK:
+	case EXDEV:
+		return copy(folder, name, new_name);
+	default:
+		return false;
+	}
 }
 
 /* --- removing ----------------------------------------------------------- */

@@ -138,6 +138,7 @@ void envelope_free(struct envelope **envelope_ptr)
 	*envelope_ptr = NULL;
 	free_recipients(envelope);
 	free(envelope->client);
+	free(envelope->device);
 	free(envelope->listener);
 	free(envelope->helo);
 	free(envelope->reverse_path);
@@ -145,6 +146,8 @@ void envelope_free(struct envelope **envelope_ptr)
 	free(envelope->subject);
 	free(envelope->header_id);
 	free(envelope->account);
+	free(envelope->rule);
+	free(envelope->content);
 	free(envelope->reason);
 	free(envelope);
 }

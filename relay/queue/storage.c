@@ -48,12 +48,18 @@ static struct failure database_failure(struct store_db *db)
 	return failure;
 }
 
-static bool has_new_file(const struct job_list *group)
+/* Returns whether there are new names to sync. */
+static bool name_files(struct storage *storage, const struct job_list *group)
 {
-	for (const struct job *job = group->first; job; job = job->next)
-		if (job->type == JOB_ACCEPT && body_is_file(job->accept.body))
-			return true;
-	return false;
+	bool any = false;
+
+	for (struct job *job = group->first; job; job = job->next) {
+		if (job->type != JOB_ACCEPT || !body_is_file(job->accept.body))
+			continue;
+		accept_name_files(storage->spool, job);
+		any = true;
+	}
+	return any;
 }
 
 static struct failure write_group(struct storage *storage,
@@ -63,7 +69,7 @@ static struct failure write_group(struct storage *storage,
 	struct store_db *db = &storage->db;
 	int code;
 
-	if (has_new_file(group))
+	if (name_files(storage, group))
 		failure = sync_bodies(storage);
 	if (failure.error)
 		return failure;

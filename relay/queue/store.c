@@ -51,6 +51,8 @@ static void give_away(struct job *job)
 
 static void settle_bodies(struct store *store, const struct job *job)
 {
+	if (job->type == JOB_ACCEPT && job->error)
+		accept_undo(store->storage.spool, store->loop, job);
 	for (size_t i = 0; i < job->n_freed && !job->error; i++) {
 		const struct freed_body *freed = &job->freed[i];
 
@@ -210,14 +212,18 @@ void store_counters(const struct store *store, struct store_counters *out)
 
 /* --- what the loop asks ------------------------------------------------- */
 
-void store_accept(struct store *store, const struct envelope *envelope,
-		  const struct body *body, store_done_cb done, void *ctx)
+void store_accept(struct store *store, struct envelope *const *envelopes,
+		  size_t n, const struct body *body, store_done_cb done,
+		  void *ctx)
 {
 	struct job *job = job_new(JOB_ACCEPT, ctx);
 
 	job->done = done;
-	job->accept.envelope = envelope;
+	job->accept.envelopes = envelopes;
+	job->accept.n = n;
 	job->accept.body = body;
+	if (n > 1)
+		spool_add(store->storage.spool, (n - 1) * body_size(body));
 	storage_post(&store->storage, job);
 }
 

@@ -57,10 +57,15 @@ void store_close(struct store **store);
 bool store_is_healthy(const struct store *store);
 void store_counters(const struct store *store, struct store_counters *out);
 
-/* A new message.  Envelope and body stay in place until done.  Its octets are
- * in spool_used() since they were appended, and stay there. */
-void store_accept(struct store *store, const struct envelope *envelope,
-                  const struct body *body, store_done_cb done, void *ctx);
+/* New messages that share a body, all of them or none: recipients with
+ * different rules are messages of their own.  The first has the id that the
+ * body was made with; each says in body_in_file, size and checksum what the
+ * body is.  Array, envelopes and body stay in place until done.  The octets
+ * are in spool_used() since they were appended, and stay there; those of the
+ * others are added, once each. */
+void store_accept(struct store *store, struct envelope *const *envelopes,
+                  size_t n, const struct body *body, store_done_cb done,
+                  void *ctx);
 
 /* What one attempt brought.  The store takes it. */
 struct outcome_recipient {

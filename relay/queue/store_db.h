@@ -9,6 +9,8 @@
  *   recipient  (message, n): what became of each
  *   body       data of messages whose body is BODY_IN_DATABASE
  *   attempt    (message, n): the history of deliveries
+ *   refused_sender  (account, sender): what a provider takes from nobody but
+ *              its owner, for as long as the account is configured like that
  *
  * Numbers of enum message_state and enum recipient_state are on disk: their
  * order is fixed.
@@ -26,15 +28,19 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	"id, state, body, client, listener, helo, reverse_path, "         \
 	"header_from, subject, header_id, account, received_ms, "         \
 	"expires_ms, next_attempt_ms, finished_ms, attempts, reason, "    \
-	"size, header_size, checksum, has_8bit"
+	"size, header_size, checksum, has_8bit, device, rule, content"
 
 #define STORE_SQL_MAP(X)                                                  \
 	X(BEGIN, "BEGIN IMMEDIATE")                                       \
 	X(COMMIT, "COMMIT")                                               \
 	X(ROLLBACK, "ROLLBACK")                                           \
+	/* several messages of one accept */                              \
+	X(ACCEPT, "SAVEPOINT accept")                                     \
+	X(ACCEPT_UNDO, "ROLLBACK TO accept")                              \
+	X(ACCEPT_END, "RELEASE accept")                                   \
 	/* accept */                                                      \
 	X(ADD_MESSAGE, "INSERT INTO message (" MESSAGE_COLUMNS ") VALUES" \
-	  " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                 \
+	  " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")           \
 	X(ADD_RECIPIENT, "INSERT INTO recipient VALUES (?,?,?,?,?)")      \
 	X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                      \
 	/* outcome */                                                     \

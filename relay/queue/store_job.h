@@ -41,7 +41,8 @@ struct job {
 	size_t n_freed;
 	union {
 		struct {
-			const struct envelope *envelope;
+			struct envelope *const *envelopes;
+			size_t n, n_named; /* files; the first has its own */
 			const struct body *body;
 		} accept;
 		struct outcome *outcome;
@@ -84,6 +85,14 @@ void job_read(struct store_db *db, struct job *job);
 /* Drop the body of this message from the database, or note its file; in a
  * transaction, with message.body still to be set. */
 int job_free_body(struct store_db *db, struct job *job, message_id id);
+
+/* ---- store_accept.c ---- */
+
+/* Before the transaction: each message gets its name of the file. */
+void accept_name_files(struct spool *spool, struct job *job);
+int accept_write(struct store_db *db, struct job *job);
+/* On the loop, when it has failed: what was made for it is taken back. */
+void accept_undo(struct spool *spool, struct loop *loop, const struct job *job);
 
 /* ---- outcome.c ---- */
 

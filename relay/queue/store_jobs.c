@@ -72,63 +72,6 @@ bool job_reads(const struct job *job)
 	return job->type >= JOB_LOAD_DUE;
 }
 
-/* --- accept ------------------------------------------------------------- */
-
-static int add_recipients(struct store_db *db, const struct envelope *envelope)
-{
-	sqlite3_stmt *s = db_statement(db, SQL_ADD_RECIPIENT);
-	int code = SQLITE_OK;
-
-	sqlite3_bind_int64(s, 1, (int64_t)envelope->id);
-	for (size_t i = 0; i < envelope->n_recipients && !code; i++) {
-		const struct recipient *recipient = &envelope->recipients[i];
-
-		sqlite3_bind_int64(s, 2, (int64_t)i);
-		db_bind_text(s, 3, recipient->address);
-		sqlite3_bind_int64(s, 4, recipient->state);
-		db_bind_text(s, 5, recipient->reply);
-		code = db_run(s);
-	}
-	return code;
-}
-
-static int add_body(struct store_db *db, message_id id, const struct body *body)
-{
-	sqlite3_stmt *s = db_statement(db, SQL_ADD_BODY);
-	struct text bytes = body_bytes(body);
-
-	sqlite3_bind_int64(s, 1, (int64_t)id);
-	sqlite3_bind_blob64(s, 2, bytes.data, bytes.len, SQLITE_STATIC);
-	return db_run(s);
-}
-
-static int write_accept(struct store_db *db, struct job *job)
-{
-	const struct envelope *envelope = job->accept.envelope;
-	const struct body *body = job->accept.body;
-	bool is_file = body_is_file(body);
-	sqlite3_stmt *s = db_statement(db, SQL_ADD_MESSAGE);
-	int code;
-
-	if (body_is_doubtful(body)) {
-		job->error = xstrdup("its file may have been lost when the "
-				     "folder of bodies could not be synced");
-		return SQLITE_OK;
-	}
-	row_bind(s, envelope, is_file ? BODY_IN_FILE : BODY_IN_DATABASE);
-	code = db_run(s);
-	if ((code & 0xff) == SQLITE_CONSTRAINT) {
-		/* Nothing was written of it: the others need not suffer. */
-		job->error = xstrdup("a message with this id exists already");
-		return SQLITE_OK;
-	}
-	if (code == SQLITE_OK)
-		code = add_recipients(db, envelope);
-	if (code == SQLITE_OK && !is_file)
-		code = add_body(db, envelope->id, body);
-	return code;
-}
-
 /* --- outcome ------------------------------------------------------------ */
 
 static int set_message(struct store_db *db, const struct outcome *outcome)
@@ -231,7 +174,7 @@ int job_write(struct store_db *db, struct job *job)
 {
 	switch (job->type) {
 	case JOB_ACCEPT:
-		return write_accept(db, job);
+		return accept_write(db, job);
 	case JOB_OUTCOME:
 		return write_outcome(db, job);
 	case JOB_PURGE:

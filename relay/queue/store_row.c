@@ -25,6 +25,9 @@ enum {
 	COLUMN_HEADER_SIZE,
 	COLUMN_CHECKSUM,
 	COLUMN_HAS_8BIT,
+	COLUMN_DEVICE,
+	COLUMN_RULE,
+	COLUMN_CONTENT,
 };
 
 static void bind_number(sqlite3_stmt *statement, int column, int64_t number)
@@ -61,6 +64,9 @@ void row_bind(sqlite3_stmt *s, const struct envelope *e, enum stored_body body)
 	bind_number(s, COLUMN_HEADER_SIZE, e->header_size);
 	bind_number(s, COLUMN_CHECKSUM, e->checksum);
 	bind_number(s, COLUMN_HAS_8BIT, e->has_8bit);
+	bind_text(s, COLUMN_DEVICE, e->device);
+	bind_text(s, COLUMN_RULE, e->rule);
+	bind_text(s, COLUMN_CONTENT, e->content);
 }
 
 static char *read_text(sqlite3_stmt *statement, int column)
@@ -103,6 +109,9 @@ struct envelope *row_read(sqlite3_stmt *s)
 	e->header_size = (uint32_t)sqlite3_column_int64(s, COLUMN_HEADER_SIZE);
 	e->checksum = (uint32_t)sqlite3_column_int64(s, COLUMN_CHECKSUM);
 	e->has_8bit = sqlite3_column_int(s, COLUMN_HAS_8BIT) != 0;
+	e->device = read_text(s, COLUMN_DEVICE);
+	e->rule = read_text(s, COLUMN_RULE);
+	e->content = read_text(s, COLUMN_CONTENT);
 	return e;
 }
 

@@ -60,6 +60,20 @@ static const char *const steps[] = {
 	" WHERE state = 2 AND body <> 0;"
 	"CREATE INDEX message_file ON message (size)"
 	" WHERE body = 2;",
+
+	/* 1 to 2: what chose the account, what the body needs, and senders
+	 * that a provider refused */
+	"ALTER TABLE message ADD COLUMN device TEXT;"
+	"ALTER TABLE message ADD COLUMN rule TEXT;"
+	"ALTER TABLE message ADD COLUMN content TEXT;"
+	"CREATE TABLE refused_sender ("
+	" account TEXT NOT NULL,"
+	" sender TEXT NOT NULL,"
+	" fingerprint TEXT NOT NULL,"
+	" since_ms INTEGER NOT NULL,"
+	" reply TEXT,"
+	" PRIMARY KEY (account, sender)"
+	") STRICT, WITHOUT ROWID;",
 };
 
 enum { NEWEST = sizeof(steps) / sizeof(*steps) };

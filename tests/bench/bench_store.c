@@ -83,8 +83,8 @@ static void lane_finished(void *ctx, const char *error, bool full)
 	lane->bench->failed += error != NULL;
 	envelope->size = body_size(lane->mail.body);
 	envelope->checksum = body_checksum(lane->mail.body);
-	store_accept(lane->bench->scene.store, envelope, lane->mail.body,
-		     lane_accepted, lane);
+	store_accept(lane->bench->scene.store, &lane->mail.envelope, 1,
+		     lane->mail.body, lane_accepted, lane);
 }
 
 static void lane_drained(void *ctx)

@@ -39,6 +39,8 @@ int __real_fsync(int fd);
 int __real_fdatasync(int fd);
 int __real_ftruncate(int fd, off_t size);
 int __real_unlinkat(int at, const char *name, int flags);
+int __real_linkat(int at, const char *name, int new_at, const char *new_name,
+		  int flags);
 int __real_close(int fd);
 int __real_sync_file_range(int fd, off_t offset, off_t len, unsigned flags);
 
@@ -479,6 +481,27 @@ int __wrap_unlinkat(int at, const char *name, int flags)
 		if (access(path, F_OK) == 0)
 			remember_delete(path);
 		result = __real_unlinkat(at, name, flags);
+	}
+	free(path);
+	return end(failure) ? -1 : result;
+}
+
+int __wrap_linkat(int at, const char *name, int new_at, const char *new_name,
+		  int flags);
+int __wrap_linkat(int at, const char *name, int new_at, const char *new_name,
+		  int flags)
+{
+	char *path = ours(new_at, new_name);
+	int failure, result = -1;
+
+	if (!path)
+		return __real_linkat(at, name, new_at, new_name, flags);
+	failure = begin(CHANGE);
+	if (!failure && plan.no_links)
+		failure = EPERM;
+	if (!failure) {
+		remember(UNDO_CREATE, path);
+		result = __real_linkat(at, name, new_at, new_name, flags);
 	}
 	free(path);
 	return end(failure) ? -1 : result;

@@ -29,6 +29,7 @@ struct disk_plan {
 	unsigned fail_count;
 	int fail_errno;  /* with this, */
 	bool only_syncs; /* the syncs of them alone */
+	bool no_links;   /* a file has one name */
 	uint32_t seed;   /* of chance, not 0 */
 };
 

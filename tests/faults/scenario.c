@@ -49,9 +49,28 @@ static void part_start(struct part *part, struct scene *scene,
 	part->promise = promise;
 	mail_start(&part->mail, scene, number, len);
 	promise->id = part->mail.envelope->id;
-	promise->number = number;
+	promise->number = promise->first = number;
 	promise->len = len;
-	part->mail.promise = &promise->accepted;
+	part->mail.promise[0] = &promise->accepted;
+	promises->n++;
+}
+
+/* Right after part_start(of): one more message with its body. */
+static void part_share(struct part *part, struct part *of)
+{
+	struct promises *promises = of->promises;
+	unsigned number = promises->n;
+	struct promise *promise = &promises->of[number];
+
+	part->scene = of->scene;
+	part->promises = promises;
+	part->promise = promise;
+	of->mail.promise[of->mail.n] = &promise->accepted;
+	part->mail.envelope = mail_share(&of->mail, number);
+	promise->id = part->mail.envelope->id;
+	promise->number = number;
+	promise->first = of->promise->number;
+	promise->len = of->promise->len;
 	promises->n++;
 }
 
@@ -115,10 +134,10 @@ static void give_up_halfway(struct scene *scene)
 
 static void act_one_start(struct promises *promises, int64_t purge_ms)
 {
-	enum { TOGETHER = 5, PARTS = 8 };
+	enum { TOGETHER = 5, PARTS = 8, SHARES = 3 };
 	static const size_t lens[TOGETHER] = { SMALL, LARGE, SMALL, LARGE,
 					       INLINE };
-	struct part parts[PARTS];
+	struct part parts[PARTS], shares[SHARES];
 	struct scene scene;
 
 	if (!scene_open(&scene, folder))
@@ -126,11 +145,15 @@ static void act_one_start(struct promises *promises, int64_t purge_ms)
 	promises->opened = true;
 	for (unsigned i = 0; i < TOGETHER; i++)
 		part_start(&parts[i], &scene, promises, lens[i]);
+	part_share(&shares[0], &parts[4]);
 	scene_wait(&scene);
 	part_deliver(&parts[0]);
 	part_deliver(&parts[1]);
 	part_defer(&parts[2]);
+	part_deliver(&parts[4]); /* but not its share */
 	part_start(&parts[5], &scene, promises, LARGE);
+	part_share(&shares[1], &parts[5]);
+	part_share(&shares[2], &parts[5]);
 	give_up_halfway(&scene);
 	scene_wait(&scene);
 	store_purge(scene.store, purge_ms, purge_ms);
@@ -138,6 +161,7 @@ static void act_one_start(struct promises *promises, int64_t purge_ms)
 	scene_wait(&scene);
 	part_start(&parts[7], &scene, promises, SMALL);
 	part_deliver(&parts[5]);
+	part_deliver(&shares[1]);
 	scene_wait(&scene);
 	for (unsigned i = 0; i < PARTS; i++)
 		mail_end(&parts[i].mail);
@@ -263,7 +287,7 @@ static void check_body(struct checking *checking,
 		       const struct promise *promise)
 {
 	struct loaded body = scene_load_body(&checking->scene, envelope);
-	char *bytes = scene_bytes(promise->number, promise->len);
+	char *bytes = scene_bytes(promise->first, promise->len);
 
 	if (body.failed)
 		broken(checking, "message %u cannot be read", promise->number);
@@ -303,6 +327,10 @@ static void check_missing(struct checking *checking, const bool *found)
 			broken(checking, "message %u is lost", i);
 		if (promise->deferral_kept && !found[i])
 			broken(checking, "deferred message %u is lost", i);
+		if (found[i] && !promises->of[promise->first].delivery_asked &&
+		    !found[promise->first])
+			broken(checking, "message %u came without %u", i,
+			       promise->first);
 	}
 }
 

@@ -16,8 +16,9 @@ enum { PROMISES_MAX = 128 };
 
 struct promise {
 	message_id id;
-	unsigned number; /* scene_bytes(number, len) */
-	size_t len;
+	unsigned number; /* of the envelope */
+	unsigned first;  /* the one that it shares its body with, or its own */
+	size_t len;      /* scene_bytes(first, len) */
 	bool accepted; /* a done said durable */
 	bool delivery_asked, delivery_kept;
 	bool deferral_asked, deferral_kept;

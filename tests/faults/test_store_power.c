@@ -12,12 +12,14 @@
 #include "tests/support/tempdir.h"
 
 static struct promises *promises;
+static bool no_links;
 
 /* Returns false when the scenario ended before its operation number at. */
 static bool cut_at(enum disk_cut cut, unsigned at,
 		   void (*act)(struct promises *))
 {
-	struct disk_plan plan = { .cut = cut, .cut_at = at, .seed = at };
+	struct disk_plan plan = { .cut = cut, .cut_at = at, .seed = at,
+				  .no_links = no_links };
 	int status;
 
 	tempdir_make();
@@ -67,6 +69,15 @@ static void test_killed(void **state)
 	cut_each(6, DISK_KEEPS);
 }
 
+/* Further names of a file are copies then. */
+static void test_power_lost_without_links(void **state)
+{
+	(void)state;
+	no_links = true;
+	cut_each(3, DISK_LOSES);
+	no_links = false;
+}
+
 /* Thousands of operations: a sample of them. */
 static void test_power_lost_around_checkpoints(void **state)
 {
@@ -94,6 +105,7 @@ int main(void)
 		cmocka_unit_test(test_power_lost_after_each_operation),
 		cmocka_unit_test(test_power_lost_with_some_written),
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_power_lost_without_links),
 		cmocka_unit_test(test_power_lost_around_checkpoints),
 	};
 

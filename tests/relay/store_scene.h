@@ -22,15 +22,20 @@ struct scene {
 	unsigned open_questions; /* of mail and of the scene */
 };
 
-/* One message on its way through body and store. */
+enum { MAIL_SHARES_MAX = 4 };
+
+/* One message on its way through body and store, and those that share its
+ * body: all[0] is the envelope. */
 struct mail {
 	struct scene *scene;
 	struct envelope *envelope;
+	struct envelope *all[MAIL_SHARES_MAX];
+	size_t n;
 	struct body *body;
 	struct text bytes;
 	size_t appended;
 	bool finished, accepted; /* the callback has come ... */
-	bool *promise;           /* set when it was, or NULL */
+	bool *promise[MAIL_SHARES_MAX]; /* set when it was, or NULL */
 	bool failed, full;       /* ... with an error */
 	char error[256];
 };
@@ -158,8 +163,9 @@ static inline void mail_accepted(void *ctx, const char *error, bool full)
 	struct mail *mail = ctx;
 
 	mail->accepted = true;
-	if (!error && mail->promise)
-		*mail->promise = true;
+	for (size_t i = 0; i < mail->n && !error; i++)
+		if (mail->promise[i])
+			*mail->promise[i] = true;
 	mail_note(mail, error, full);
 	scene_answered(mail->scene);
 }
@@ -174,10 +180,12 @@ static inline void mail_finished(void *ctx, const char *error, bool full)
 		scene_answered(mail->scene);
 		return;
 	}
-	mail->envelope->size = body_size(mail->body);
-	mail->envelope->checksum = body_checksum(mail->body);
-	mail->envelope->body_in_file = body_is_file(mail->body);
-	store_accept(mail->scene->store, mail->envelope, mail->body,
+	for (size_t i = 0; i < mail->n; i++) {
+		mail->all[i]->size = body_size(mail->body);
+		mail->all[i]->checksum = body_checksum(mail->body);
+		mail->all[i]->body_in_file = body_is_file(mail->body);
+	}
+	store_accept(mail->scene->store, mail->all, mail->n, mail->body,
 		     mail_accepted, mail);
 }
 
@@ -233,10 +241,22 @@ static inline void mail_start(struct mail *mail, struct scene *scene,
 	mail->envelope = envelope_new();
 	mail->envelope->id = message_id_new(wall_now_ms(), random_u32());
 	mail_fill_envelope(mail->envelope, n);
+	mail->all[mail->n++] = mail->envelope;
 	mail->body = body_new(scene->spool, scene->loop, mail->envelope->id,
 			      &callbacks, mail);
 	scene->open_questions++;
 	mail_append(mail);
+}
+
+/* After mail_start(): envelope number n is accepted with it. */
+static inline struct envelope *mail_share(struct mail *mail, unsigned n)
+{
+	struct envelope *envelope = envelope_new();
+
+	envelope->id = message_id_new(wall_now_ms(), random_u32());
+	mail_fill_envelope(envelope, n);
+	mail->all[mail->n++] = envelope;
+	return envelope;
 }
 
 static inline void mail_end(struct mail *mail)
@@ -246,6 +266,8 @@ static inline void mail_end(struct mail *mail)
 	else
 		body_free(&mail->body);
 	envelope_free(&mail->envelope);
+	for (size_t i = 1; i < mail->n; i++)
+		envelope_free(&mail->all[i]);
 	free((char *)mail->bytes.data);
 }
 

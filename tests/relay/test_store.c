@@ -89,6 +89,9 @@ static void assert_same(const struct envelope *a, const struct envelope *b)
 	assert_string_equal(a->subject, b->subject);
 	assert_string_equal(a->header_id, b->header_id);
 	assert_string_equal(a->account, b->account);
+	assert_string_equal(a->device, b->device);
+	assert_string_equal(a->rule, b->rule);
+	assert_string_equal(a->content, b->content);
 	assert_int_equal(a->received_ms, b->received_ms);
 	assert_int_equal(a->expires_ms, b->expires_ms);
 	assert_int_equal(a->next_attempt_ms, b->next_attempt_ms);
@@ -116,6 +119,9 @@ static void accept_and_compare(size_t len)
 
 	mail_start(&mail, &scene, 5, len);
 	mail.envelope->has_8bit = true;
+	mail.envelope->device = xstrdup("scanner");
+	mail.envelope->rule = xstrdup("scans");
+	mail.envelope->content = xstrdup("8bit");
 	scene_wait(&scene);
 	assert_true(mail.accepted);
 	assert_false(mail.failed);
@@ -208,6 +214,209 @@ static void test_an_id_twice_is_the_second_ones_fault(void **state)
 	mail_end(&third);
 	assert_int_equal(ask("SELECT count(*) FROM message"), 2);
 	assert_int_equal(ask("SELECT count(*) FROM recipient"), 3);
+}
+
+/* --- messages that share a body ----------------------------------------- */
+
+static void assert_body(const struct envelope *e, struct text bytes)
+{
+	struct loaded body = scene_load_body(&scene, e);
+
+	assert_false(body.failed);
+	assert_bytes("body", text_make(body.bytes, body.len), bytes);
+	loaded_free(&body);
+}
+
+static void share_and_deliver_one(size_t len)
+{
+	struct loaded loaded;
+	struct mail mail;
+
+	mail_start(&mail, &scene, 1, len);
+	mail_share(&mail, 2);
+	mail_share(&mail, 3);
+	scene_wait(&scene);
+	assert_false(mail.failed);
+	assert_int_equal(spool_used(scene.spool), 3 * len);
+	body_free(&mail.body);
+	reopen_store();
+	assert_int_equal(scene.recovery.queued, 3);
+	assert_int_equal(scene.recovery.octets, 3 * len);
+	assert_int_equal(scene.recovery.orphans_removed, 0);
+	loaded = scene_load(&scene, 10);
+	assert_int_equal(loaded.n, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_body(loaded.envelopes[i], mail.bytes);
+	/* None needs another. */
+	scene_outcome(&scene, outcome_delivered(mail.envelope->id, 2));
+	reopen_store();
+	assert_false(body_exists(mail.envelope->id));
+	assert_int_equal(scene.recovery.lost_bodies, 0);
+	assert_int_equal(scene.recovery.octets, 2 * len);
+	assert_body(loaded.envelopes[1], mail.bytes);
+	assert_body(loaded.envelopes[2], mail.bytes);
+	scene_outcome(&scene, outcome_delivered(loaded.envelopes[1]->id, 3));
+	scene_outcome(&scene, outcome_delivered(loaded.envelopes[2]->id, 1));
+	assert_int_equal(spool_used(scene.spool), 0);
+	loaded_free(&loaded);
+	mail_end(&mail);
+}
+
+static void test_a_body_is_shared(void **state)
+{
+	(void)state;
+	share_and_deliver_one(4000);
+}
+
+static void test_a_large_body_is_shared(void **state)
+{
+	(void)state;
+	share_and_deliver_one(LARGE);
+}
+
+/* The third has the id of a message that is there already. */
+static void share_with_one_at_fault(size_t len)
+{
+	message_id there = scene_send(&scene, 5, len);
+	uint64_t used = spool_used(scene.spool);
+	struct mail mail;
+
+	mail_start(&mail, &scene, 1, len);
+	mail_share(&mail, 2);
+	mail_share(&mail, 3)->id = there;
+	scene_wait(&scene);
+	assert_true(mail.failed);
+	assert_true(store_is_healthy(scene.store));
+	assert_int_equal(ask("SELECT count(*) FROM message"), 1);
+	assert_int_equal(ask("SELECT count(*) FROM recipient"), 3);
+	mail_end(&mail);
+	assert_int_equal(spool_used(scene.spool), used);
+	reopen_store();
+	assert_int_equal(scene.recovery.queued, 1);
+	assert_int_equal(scene.recovery.orphans_removed, 0);
+	assert_int_equal(scene.recovery.lost_bodies, 0);
+	assert_int_equal(body_exists(there), len == LARGE);
+}
+
+static void test_all_or_none_share(void **state)
+{
+	(void)state;
+	share_with_one_at_fault(4000);
+}
+
+static void test_all_or_none_share_a_large_body(void **state)
+{
+	(void)state;
+	share_with_one_at_fault(LARGE);
+}
+
+/* What a failed sync of the folder makes doubtful is what was made before. */
+static void test_files_are_believed_again_after_a_failed_sync(void **state)
+{
+	struct mail mail;
+
+	(void)state;
+	mail_start(&mail, &scene, 1, LARGE);
+	while (!body_exists(mail.envelope->id))
+		scene_turn(&scene);
+	spool_end_epoch(scene.spool);
+	scene_wait(&scene);
+	assert_true(mail.failed);
+	mail_end(&mail);
+	assert_int_not_equal(scene_send(&scene, 2, LARGE), 0);
+}
+
+/* --- an older schema ---------------------------------------------------- */
+
+/* What version 1 left, with a message in the queue; never changed. */
+static const char version_1[] =
+	"PRAGMA journal_mode = WAL;"
+	"CREATE TABLE message ( id INTEGER PRIMARY KEY,"
+	" state INTEGER NOT NULL, body INTEGER NOT NULL,"
+	" client TEXT, listener TEXT, helo TEXT, reverse_path TEXT NOT NULL,"
+	" header_from TEXT, subject TEXT, header_id TEXT, account TEXT,"
+	" received_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+	" next_attempt_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL,"
+	" attempts INTEGER NOT NULL, reason TEXT, size INTEGER NOT NULL,"
+	" header_size INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+	" has_8bit INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE recipient ( message INTEGER NOT NULL,"
+	" n INTEGER NOT NULL, address TEXT NOT NULL, state INTEGER NOT NULL,"
+	" reply TEXT, PRIMARY KEY (message, n)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE body ( message INTEGER PRIMARY KEY,"
+	" data BLOB NOT NULL) STRICT;"
+	"CREATE TABLE attempt ( message INTEGER NOT NULL, n INTEGER NOT NULL,"
+	" started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,"
+	" account TEXT, host TEXT, stage TEXT, reply TEXT,"
+	" PRIMARY KEY (message, n)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX message_due ON message (next_attempt_ms)"
+	" WHERE state = 0;"
+	"CREATE INDEX message_held ON message (received_ms) WHERE state = 3;"
+	"CREATE INDEX message_kept ON message (finished_ms)"
+	" WHERE state = 2 AND body <> 0;"
+	"CREATE INDEX message_file ON message (size) WHERE body = 2;"
+	"PRAGMA application_id = 1280340852;"
+	"PRAGMA user_version = 1;"
+	"INSERT INTO message VALUES (1867000000000000000, 0, 1, '192.0.2.7',"
+	" 'default', 'scanner', 'scan@example.com', 'scan@example.com',"
+	" 'Scan 1', '<1@scanner.example.com>', 'default', 1780510000000,"
+	" 9999999999999, 5000, 0, 2, 'greylisted', 9, 0, 3421780262, 1);"
+	"INSERT INTO recipient VALUES (1867000000000000000, 0,"
+	" 'to@example.net', 0, '450 4.2.0 Greylisted');"
+	"INSERT INTO body VALUES (1867000000000000000, X'313233343536373839');";
+
+static void make_version_1(void)
+{
+	char *command = xasprintf("rm -f '%s'/lanpost.db*", folder);
+
+	scene_close(&scene);
+	assert_int_equal(system(command), 0);
+	tamper(version_1);
+	free(command);
+}
+
+static void assert_is_from_version_1(const struct envelope *e)
+{
+	assert_string_equal(e->subject, "Scan 1");
+	assert_string_equal(e->reason, "greylisted");
+	assert_int_equal(e->attempts, 2);
+	assert_int_equal(e->n_recipients, 1);
+	assert_null(e->device);
+	assert_null(e->rule);
+	assert_null(e->content);
+	assert_body(e, text_of("123456789"));
+}
+
+static void test_version_1_is_brought_up_to_date(void **state)
+{
+	struct loaded loaded;
+
+	(void)state;
+	make_version_1();
+	open_store();
+	assert_int_equal(ask("PRAGMA user_version"), 2);
+	assert_int_equal(scene.recovery.queued, 1);
+	assert_int_equal(scene.recovery.lost_bodies, 0);
+	loaded = scene_load(&scene, 10);
+	assert_int_equal(loaded.n, 1);
+	assert_is_from_version_1(loaded.envelopes[0]);
+	scene_outcome(&scene, outcome_delivered(loaded.envelopes[0]->id, 1));
+	loaded_free(&loaded);
+	assert_int_equal(ask("SELECT count(*) FROM message WHERE state = 1"),
+			 1);
+	assert_int_not_equal(scene_send(&scene, 2, LARGE), 0);
+}
+
+static void test_a_command_does_not_migrate(void **state)
+{
+	const char *error = NULL;
+
+	(void)state;
+	make_version_1();
+	assert_null(store_reader_open(folder, &error));
+	assert_non_null(strstr(error, "start the server once"));
+	assert_int_equal(ask("PRAGMA user_version"), 1);
+	open_store();
 }
 
 /* --- outcomes ----------------------------------------------------------- */
@@ -517,7 +726,7 @@ static void test_a_newer_schema_is_refused(void **state)
 	tamper("PRAGMA user_version = 4711");
 	assert_not_opened("newer lanpost (schema 4711");
 	assert_not_opened("newer lanpost (schema 4711"); /* unchanged */
-	tamper("PRAGMA user_version = 1");
+	tamper("PRAGMA user_version = 2");
 	loop_free(&scene.loop);
 	open_store();
 }
@@ -718,10 +927,10 @@ static void fill(const char *columns, unsigned from, unsigned count)
 
 #define OLD(state)                                                             \
 	state ", 0, '', '', '', '', '', '', '', '', 1000, 0, 0, "              \
-	      "0, 0, NULL, 10, 0, 0, 0"
+	      "0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL"
 #define NEW(received)                                                          \
 	"1, 0, '', '', '', '', '', '', '', '', " received                      \
-	", 0, 0, 0, 0, NULL, 10, 0, 0, 0"
+	", 0, 0, 0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL"
 
 static void test_purge_gets_past_those_that_stay(void **state)
 {
@@ -910,7 +1119,7 @@ static void test_reader_says_what_is_wrong(void **state)
 	tamper("PRAGMA user_version = 4711");
 	assert_null(store_reader_open(folder, &error));
 	assert_non_null(strstr(error, "newer lanpost"));
-	tamper("PRAGMA user_version = 1");
+	tamper("PRAGMA user_version = 2");
 	open_store();
 }
 
@@ -945,6 +1154,13 @@ int main(void)
 		STORE_TEST(test_an_empty_message_is_there_again),
 		STORE_TEST(test_what_arrives_meanwhile_shares_a_commit),
 		STORE_TEST(test_an_id_twice_is_the_second_ones_fault),
+		STORE_TEST(test_a_body_is_shared),
+		STORE_TEST(test_a_large_body_is_shared),
+		STORE_TEST(test_all_or_none_share),
+		STORE_TEST(test_all_or_none_share_a_large_body),
+		STORE_TEST(test_files_are_believed_again_after_a_failed_sync),
+		STORE_TEST(test_version_1_is_brought_up_to_date),
+		STORE_TEST(test_a_command_does_not_migrate),
 		STORE_TEST(test_a_delivered_message_gives_its_body_up),
 		STORE_TEST(test_a_delivered_file_is_removed),
 		STORE_TEST(test_a_deferred_message_stays_and_remembers),
