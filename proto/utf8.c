@@ -46,3 +46,41 @@ struct text utf8_cut(struct text text, size_t max)
 		len--;
 	return text_make(text.data, len);
 }
+
+/* RFC 3629 4: what may follow depends on the first octet. */
+static void begin_character(struct utf8_check *check, unsigned char c)
+{
+	check->wanted = c < 0x80   ? 0
+	                : c < 0xe0 ? 1
+	                : c < 0xf0 ? 2
+	                           : 3;
+	check->failed = (c >= 0x80 && c < 0xc2) || c > 0xf4;
+	check->low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	check->high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+}
+
+void utf8_check_init(struct utf8_check *check)
+{
+	*check = (struct utf8_check){ .low = 0x80, .high = 0xbf };
+}
+
+void utf8_check_add(struct utf8_check *check, struct text piece)
+{
+	for (size_t i = 0; i < piece.len && !check->failed; i++) {
+		unsigned char c = (unsigned char)piece.data[i];
+
+		if (check->wanted == 0) {
+			begin_character(check, c);
+			continue;
+		}
+		check->failed = c < check->low || c > check->high;
+		check->wanted--;
+		check->low = 0x80;
+		check->high = 0xbf;
+	}
+}
+
+bool utf8_check_done(const struct utf8_check *check)
+{
+	return !check->failed && check->wanted == 0;
+}

@@ -10,4 +10,15 @@ bool utf8_is_valid(struct text text); /* ASCII is, too */
 /* At most max octets from the beginning, no character cut in two. */
 struct text utf8_cut(struct text text, size_t max);
 
+/* The same for text that comes in pieces, cut anywhere. */
+struct utf8_check {
+	bool failed;
+	unsigned wanted;          /* octets of the character still to come */
+	unsigned char low, high;  /* what the next of them may be */
+};
+
+void utf8_check_init(struct utf8_check *check);
+void utf8_check_add(struct utf8_check *check, struct text piece);
+bool utf8_check_done(const struct utf8_check *check); /* all of it was UTF-8 */
+
 #endif

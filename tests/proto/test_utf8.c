@@ -45,6 +45,26 @@ static void test_validity(void **state)
 	}
 }
 
+static void add(void *ctx, struct text piece)
+{
+	utf8_check_add(ctx, piece);
+}
+
+static void test_validity_in_pieces(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		for (size_t way = 0; way < guarded_ways(texts[i].text); way++) {
+			struct utf8_check check;
+
+			utf8_check_init(&check);
+			guarded_feed(texts[i].text, way, add, &check);
+			if (utf8_check_done(&check) != texts[i].is_valid)
+				fail_msg("text %zu, way %zu", i, way);
+		}
+	}
+}
+
 static const struct {
 	struct text text;
 	size_t max;
@@ -76,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_validity),
+		cmocka_unit_test(test_validity_in_pieces),
 		cmocka_unit_test(test_cuts_between_characters),
 	};
 
