@@ -139,8 +139,7 @@ static bool read_value(struct text *rest, char *out, size_t *len_r)
 		memcpy(out, value.data, value.len);
 		return true;
 	}
-	for (*rest = text_skip(*rest, 1);
-	     rest->len > 0 && rest->data[0] != '"';
+	for (*rest = text_skip(*rest, 1); rest->len > 0 && rest->data[0] != '"';
 	     *rest = text_skip(*rest, 1)) {
 		char c = rest->data[0];
 
@@ -212,7 +211,7 @@ static void read_type(struct mime_entity *entity, struct text value)
 }
 
 void mime_entity_field(struct mime_entity *entity,
-                       const struct rfc5322_field *field)
+		       const struct rfc5322_field *field)
 {
 	if (rfc5322_field_is(field, "MIME-Version")) {
 		entity->has_version = true;

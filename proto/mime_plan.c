@@ -101,7 +101,7 @@ static void parse_item(struct mime_plan *plan, struct text item)
 			plan->charset[item.len] = '\0';
 		}
 	} else if (text_token(&item, ':', &number) &&
-	           text_to_u64(number, &part) && part <= MIME_PARTS_MAX) {
+		   text_to_u64(number, &part) && part <= MIME_PARTS_MAX) {
 		plan->parts[part] |= (uint16_t)needs_of(item);
 	}
 }

@@ -13,7 +13,7 @@
 struct leaf {
 	unsigned part;
 	bool is_frame;
-	bool is_fixed;       /* must stay as it is */
+	bool is_fixed; /* must stay as it is */
 	bool is_binary;
 	bool has_8bit, is_long;
 };
@@ -22,11 +22,11 @@ struct mime_scan {
 	struct mime_walk walk;
 	struct mime_plan plan;
 	bool begun;
-	bool is_undeclared;  /* the message has no Content-Type */
+	bool is_undeclared; /* the message has no Content-Type */
 	struct leaf leaf;
-	uint64_t column;     /* octets of the line so far, a CR too */
+	uint64_t column; /* octets of the line so far, a CR too */
 	bool at_cr;
-	size_t marked;       /* of the line: octets as in CLEAR_SIGNED */
+	size_t marked; /* of the line: octets as in CLEAR_SIGNED */
 	struct utf8_check utf8;
 	struct mime_facts facts;
 };
@@ -128,11 +128,11 @@ static void end_leaf(struct mime_scan *scan)
 {
 	struct leaf leaf = scan->leaf;
 	unsigned eight_bit = leaf.is_fixed   ? MIME_NEED(FIXED)
-	                     : leaf.is_frame ? MIME_NEED(FRAME_8BIT)
-	                                     : MIME_NEED(EIGHT_BIT);
+			     : leaf.is_frame ? MIME_NEED(FRAME_8BIT)
+					     : MIME_NEED(EIGHT_BIT);
 	unsigned lines = leaf.is_fixed   ? 0
-	                 : leaf.is_frame ? MIME_NEED(FRAME_LINES)
-	                                 : MIME_NEED(LINES);
+			 : leaf.is_frame ? MIME_NEED(FRAME_LINES)
+					 : MIME_NEED(LINES);
 
 	if (leaf.has_8bit)
 		need(scan, leaf.part, eight_bit);
@@ -148,8 +148,8 @@ static void begin_leaf(struct mime_scan *scan, unsigned part)
 
 	scan->leaf.part = part;
 	scan->leaf.is_fixed = entity->kind == MIME_SIGNED ||
-	                      entity->kind == MIME_SEALED ||
-	                      entity->encoding == MIME_STRANGE;
+			      entity->kind == MIME_SEALED ||
+			      entity->encoding == MIME_STRANGE;
 	scan->leaf.is_binary = entity->encoding == MIME_BINARY;
 	scan->facts.is_signed |= entity->kind == MIME_SIGNED;
 }
@@ -174,15 +174,14 @@ static void begin(struct mime_scan *scan)
 		return;
 	scan->begun = true;
 	mime_walk_begin(&scan->walk);
-	scan->is_undeclared =
-		!entity->has_type && mime_entity_is_plain(entity);
+	scan->is_undeclared = !entity->has_type && mime_entity_is_plain(entity);
 	begin_body(scan, 0);
 }
 
 /* ---- items ---- */
 
 static void got_field(struct mime_scan *scan, const struct mime_item *item,
-                      bool is_8bit, bool is_long)
+		      bool is_8bit, bool is_long)
 {
 	if (is_8bit || is_long)
 		need(scan, item->part, MIME_NEED(HEADER));
@@ -190,7 +189,7 @@ static void got_field(struct mime_scan *scan, const struct mime_item *item,
 }
 
 static void got_content(struct mime_scan *scan, const struct mime_item *item,
-                        bool is_8bit, bool is_long)
+			bool is_8bit, bool is_long)
 {
 	scan->leaf.part = item->part;
 	scan->leaf.is_frame = item->type == MIME_FRAME;
@@ -275,7 +274,7 @@ static void set_charset(struct mime_scan *scan, const char *charset)
 }
 
 void mime_scan_finish(struct mime_scan *scan, const char *charset,
-                      struct mime_facts *facts_r)
+		      struct mime_facts *facts_r)
 {
 	begin(scan);
 	mime_walk_finish(&scan->walk);

@@ -40,11 +40,9 @@ static void settle_kind(struct mime_walk *walk)
 
 	if (entity->kind == MIME_MESSAGE && !mime_entity_is_plain(entity))
 		entity->kind = MIME_OTHER;
-	if ((entity->kind == MIME_MULTIPART &&
-	     walk->depth >= MIME_DEPTH_MAX) ||
-	    (entity->kind == MIME_MESSAGE &&
-	     (walk->depth >= MIME_DEPTH_MAX ||
-	      walk->n_parts >= MIME_PARTS_MAX)))
+	if ((entity->kind == MIME_MULTIPART && walk->depth >= MIME_DEPTH_MAX) ||
+	    (entity->kind == MIME_MESSAGE && (walk->depth >= MIME_DEPTH_MAX ||
+					      walk->n_parts >= MIME_PARTS_MAX)))
 		entity->kind = MIME_SEALED;
 }
 
@@ -82,8 +80,8 @@ static void open_level(struct mime_walk *walk)
 static void enter_body(struct mime_walk *walk)
 {
 	walk->at_line_begin = true;
-	walk->hold = buf_len(&walk->held) > 0 ? MIME_HOLD_LINE
-	                                      : MIME_HOLD_NOTHING;
+	walk->hold =
+		buf_len(&walk->held) > 0 ? MIME_HOLD_LINE : MIME_HOLD_NOTHING;
 	if (walk->entity.kind == MIME_MULTIPART) {
 		open_level(walk);
 		walk->state = MIME_IN_FRAME;
@@ -108,7 +106,7 @@ static bool is_line_rest(struct text rest)
 /* RFC 2046 5.1.1:  delimiter := CRLF "--" boundary, close-delimiter :=
  * delimiter "--", then transport-padding := *LWSP-char */
 static bool is_delimiter(const struct mime_level *level, struct text line,
-                         bool *closes_r)
+			 bool *closes_r)
 {
 	if (line.len < 2 + level->len || memcmp(line.data, "--", 2) != 0 ||
 	    memcmp(line.data + 2, level->boundary, level->len) != 0)
@@ -119,7 +117,7 @@ static bool is_delimiter(const struct mime_level *level, struct text line,
 }
 
 int walk_level_of(const struct mime_walk *walk, struct text line,
-                  bool *closes_r)
+		  bool *closes_r)
 {
 	for (size_t i = 0; i < walk->n_levels; i++)
 		if (is_delimiter(&walk->levels[i], line, closes_r))
@@ -128,8 +126,8 @@ int walk_level_of(const struct mime_walk *walk, struct text line,
 }
 
 static enum mime_item_type hand_out_delimiter(struct mime_walk *walk,
-                                              struct mime_item *item,
-                                              size_t n, bool closes)
+					      struct mime_item *item, size_t n,
+					      bool closes)
 {
 	const struct mime_level *level = &walk->levels[n];
 
@@ -152,7 +150,7 @@ static enum mime_item_type hand_out_delimiter(struct mime_walk *walk,
 /* ---- content and frame ---- */
 
 static enum mime_item_type hand_out(struct mime_walk *walk,
-                                    struct mime_item *item, struct text raw)
+				    struct mime_item *item, struct text raw)
 {
 	item->part = walk->part;
 	item->raw = raw;
@@ -162,7 +160,7 @@ static enum mime_item_type hand_out(struct mime_walk *walk,
 
 /* It is no boundary line after all. */
 static enum mime_item_type release(struct mime_walk *walk,
-                                   struct mime_item *item, size_t len)
+				   struct mime_item *item, size_t len)
 {
 	struct text raw = buf_text(&walk->held);
 
@@ -191,7 +189,7 @@ static struct text held_line(const struct mime_walk *walk)
 
 /* Its own line end may belong to the boundary line that follows. */
 static enum mime_item_type judge_line(struct mime_walk *walk,
-                                      struct mime_item *item)
+				      struct mime_item *item)
 {
 	struct text held = buf_text(&walk->held);
 	size_t end = line_end_length(held);
@@ -212,7 +210,7 @@ static void take(struct mime_walk *walk, size_t len)
 }
 
 static enum mime_item_type hold_line(struct mime_walk *walk,
-                                     struct mime_item *item)
+				     struct mime_item *item)
 {
 	struct text input = walk->input;
 	const char *lf = memchr(input.data, '\n', input.len);
@@ -226,7 +224,7 @@ static enum mime_item_type hold_line(struct mime_walk *walk,
 
 /* One octet further into what may become CRLF "--" boundary. */
 static enum mime_item_type hold_more(struct mime_walk *walk,
-                                     struct mime_item *item)
+				     struct mime_item *item)
 {
 	char c = walk->input.data[0];
 	static const struct {
@@ -242,8 +240,8 @@ static enum mime_item_type hold_more(struct mime_walk *walk,
 		return hold_line(walk, item);
 	if (walk->hold == MIME_HOLD_NOTHING)
 		walk->hold = c == '\r'   ? MIME_HOLD_CR
-		             : c == '\n' ? MIME_HOLD_LINE_END
-		                         : MIME_HOLD_DASH;
+			     : c == '\n' ? MIME_HOLD_LINE_END
+					 : MIME_HOLD_DASH;
 	else if (c == steps[walk->hold].wanted)
 		walk->hold = steps[walk->hold].next;
 	else
@@ -273,7 +271,7 @@ static size_t plain_run(const struct mime_walk *walk)
 
 /* No more bytes: what is held is a boundary line, or is none. */
 static enum mime_item_type finish_text(struct mime_walk *walk,
-                                       struct mime_item *item)
+				       struct mime_item *item)
 {
 	if (!walk->finished || buf_len(&walk->held) == 0)
 		return MIME_NONE;
@@ -283,7 +281,7 @@ static enum mime_item_type finish_text(struct mime_walk *walk,
 }
 
 static enum mime_item_type next_of_text(struct mime_walk *walk,
-                                        struct mime_item *item)
+					struct mime_item *item)
 {
 	if (walk->hold == MIME_HOLD_LINE &&
 	    line_end_length(buf_text(&walk->held)) > 0)
@@ -307,7 +305,7 @@ static enum mime_item_type next_of_text(struct mime_walk *walk,
 }
 
 static enum mime_item_type next_of_beyond(struct mime_walk *walk,
-                                          struct mime_item *item)
+					  struct mime_item *item)
 {
 	item->part = MIME_PARTS_MAX;
 	item->raw = buf_text(&walk->held);
@@ -320,7 +318,7 @@ static enum mime_item_type next_of_beyond(struct mime_walk *walk,
 }
 
 enum mime_item_type mime_walk_next(struct mime_walk *walk,
-                                   struct mime_item *item_r)
+				   struct mime_item *item_r)
 {
 	enum mime_item_type type;
 
@@ -332,8 +330,8 @@ enum mime_item_type mime_walk_next(struct mime_walk *walk,
 		if (walk->state == MIME_AT_HEADER_END)
 			enter_body(walk);
 		else if ((type = walk_next_of_header(walk, item_r)) !=
-		                 MIME_NONE ||
-		         walk->state == MIME_IN_HEADER)
+				 MIME_NONE ||
+			 walk->state == MIME_IN_HEADER)
 			return type;
 	}
 	if (walk->state == MIME_IN_BEYOND)

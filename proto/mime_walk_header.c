@@ -39,10 +39,10 @@ static struct text without_line_end(struct text text)
 }
 
 static enum mime_item_type hand_out_field(struct mime_walk *walk,
-                                          struct mime_item *item)
+					  struct mime_item *item)
 {
-	struct text raw = text_make(buf_text(&walk->held).data,
-	                            walk->field_len);
+	struct text raw =
+		text_make(buf_text(&walk->held).data, walk->field_len);
 	const char *colon = memchr(raw.data, ':', raw.len);
 	size_t before = (size_t)(colon - raw.data) + 1;
 
@@ -57,7 +57,7 @@ static enum mime_item_type hand_out_field(struct mime_walk *walk,
 }
 
 static enum mime_item_type end_header(struct mime_walk *walk,
-                                      struct mime_item *item, struct text raw)
+				      struct mime_item *item, struct text raw)
 {
 	item->part = walk->part;
 	item->raw = raw;
@@ -74,8 +74,8 @@ static struct text held_line(const struct mime_walk *walk)
 }
 
 /* A line of no field ends the header, and stays held. */
-static enum mime_item_type judge(struct mime_walk *walk,
-                                 struct mime_item *item, struct text line)
+static enum mime_item_type judge(struct mime_walk *walk, struct mime_item *item,
+				 struct text line)
 {
 	bool closes;
 	bool is_boundary = walk_level_of(walk, line, &closes) >= 0;
@@ -112,11 +112,11 @@ static bool take_line(struct mime_walk *walk)
 static bool is_whole(const struct mime_walk *walk, struct text line)
 {
 	return line.len > 0 && (line.data[line.len - 1] == '\n' ||
-	                        (walk->finished && walk->input.len == 0));
+				(walk->finished && walk->input.len == 0));
 }
 
 static enum mime_item_type finish_header(struct mime_walk *walk,
-                                         struct mime_item *item)
+					 struct mime_item *item)
 {
 	if (!walk->finished)
 		return MIME_NONE;
@@ -126,7 +126,7 @@ static enum mime_item_type finish_header(struct mime_walk *walk,
 }
 
 enum mime_item_type walk_next_of_header(struct mime_walk *walk,
-                                        struct mime_item *item)
+					struct mime_item *item)
 {
 	for (;;) {
 		struct text line = held_line(walk);
