@@ -93,8 +93,8 @@ static void warn_unknown(struct config_build *build, const char *name)
 	if (!nearest.best) {
 		config_warn(build,
 			    "%s: this variable sets nothing; names are "
-			    "LANPOST_ACCOUNT_KEY, LANPOST_LISTENER_KEY and "
-			    "LANPOST_RELAY_KEY",
+			    "LANPOST_KIND_KEY and LANPOST_KIND_NAME__KEY, of "
+			    "ACCOUNT, LISTENER, RELAY, DEVICE and RULE",
 			    name);
 		return;
 	}
@@ -147,37 +147,17 @@ static bool names_section(const char *wanted, const char *name)
 static const char *known_name(const struct config_build *build,
 			      const struct variable *variable)
 {
-	const struct config *config = build->config;
-	bool accounts = variable->section == CONFIG_SECTION_ACCOUNT;
-	size_t n = accounts ? config->n_accounts : config->n_listeners;
+	size_t n = config_n_places(build->config, variable->section);
 
 	for (size_t i = 0; i < n; i++) {
-		const char *name = accounts ? config->accounts[i].name
-					    : config->listeners[i].name;
+		struct config_place place =
+			config_place_at(build->config, variable->section, i);
 
-		if (names_section(variable->section_name, name))
-			return name;
+		if (place.name &&
+		    names_section(variable->section_name, place.name))
+			return place.name;
 	}
 	return variable->section_name;
-}
-
-static bool fail_second(struct config_build *build,
-			const struct variable *variable)
-{
-	const struct account_config *first = &build->config->accounts[0];
-	char upper[NAME_MAX_LEN];
-
-	if (variable->section_name[0] != '\0' || first->line == 0)
-		return config_fail(build,
-				   "%s: \"a second [account]\" is not yet "
-				   "supported; the first is [account %s]",
-				   variable->name, first->name);
-	upper_copy(upper, first->name);
-	return config_fail(build,
-			   "%s: the account in %s is called \"%s\"; to "
-			   "set a key of it write LANPOST_ACCOUNT_%s__%s",
-			   variable->name, build->path, first->name, upper,
-			   variable->name + PREFIX_LEN + strlen("ACCOUNT_"));
 }
 
 static bool find_place(struct config_build *build,
@@ -188,12 +168,17 @@ static bool find_place(struct config_build *build,
 
 	if (variable->section_name[0] != '\0')
 		name = known_name(build, variable);
-	*place_r = config_place_find(build, variable->section, name);
+	*place_r = config_place_find(build->config, variable->section, name);
 	if (place_r->base)
 		return true;
-	if (variable->section == CONFIG_SECTION_ACCOUNT &&
-	    build->config->n_accounts > 0)
-		return fail_second(build, variable);
+	if (variable->section == CONFIG_SECTION_DEVICE &&
+	    !config_is_device_name(name))
+		return config_fail(build,
+				   "%s: %s; here "
+				   "LANPOST_DEVICE_SCANNER_2__%s",
+				   variable->name, config_device_name_advice,
+				   variable->name + strlen(variable->name) -
+					   strlen(variable->key));
 	*place_r = config_place_add(build, variable->section, name, 0);
 	return true;
 }
@@ -244,11 +229,6 @@ static bool take_known(struct config_build *build, struct variable *variable,
 {
 	const struct config_key *key;
 
-	if (variable->section == CONFIG_SECTION_DEVICE ||
-	    variable->section == CONFIG_SECTION_RULE)
-		return config_fail(build, "%s: \"[%s]\" is not yet supported",
-				   variable->name,
-				   config_section_kind(variable->section));
 	if (!split_key(variable, rest))
 		return config_fail(build,
 				   "%s: [relay] takes no name; there is "
@@ -287,14 +267,65 @@ static bool take_variable(struct config_build *build, const char *string)
 	return true;
 }
 
+/* The first variable that set a key of it. */
+static const char *variable_of(const struct config_place *place)
+{
+	for (size_t i = 0; i < config_n_keys; i++) {
+		if (place->origins[i].type == CONFIG_ORIGIN_ENVIRONMENT)
+			return place->origins[i].variable;
+	}
+	return NULL;
+}
+
+/* A variable for the account in the file, but without its name, or with
+ * another one, has made an account of its own. */
+static bool check_stray(struct config_build *build,
+			const struct config_place *place)
+{
+	const struct account_config *account = place->base;
+	const char *first = build->config->accounts[0].name;
+	char upper[NAME_MAX_LEN];
+
+	if (account->host || account->provider || !variable_of(place))
+		return true;
+	upper_copy(upper, first);
+	return config_fail(build,
+			   "%s: there is no [account %s] in %s; the first one "
+			   "there is called \"%s\", and its keys are set "
+			   "with LANPOST_ACCOUNT_%s__KEY",
+			   variable_of(place), place->name, build->path, first,
+			   upper);
+}
+
+static bool check_accounts(struct config_build *build, size_t from_file)
+{
+	size_t n = build->config->n_accounts;
+
+	for (size_t i = from_file; from_file > 0 && i < n; i++) {
+		struct config_place place = config_place_at(
+			build->config, CONFIG_SECTION_ACCOUNT, i);
+
+		if (!check_stray(build, &place))
+			return false;
+	}
+	return true;
+}
+
 bool config_read_environment(struct config_build *build)
 {
 	char *const *string = build->environment;
+	size_t from_file[CONFIG_SECTIONS];
 
+	for (unsigned i = 0; i < CONFIG_SECTIONS; i++)
+		from_file[i] =
+			config_n_places(build->config, (enum config_section)i);
 	for (; string && *string; string++) {
 		if (strncmp(*string, prefix, PREFIX_LEN) == 0 &&
 		    !take_variable(build, *string))
 			return false;
 	}
-	return true;
+	for (unsigned i = CONFIG_SECTION_RELAY + 1; i < CONFIG_SECTIONS; i++)
+		config_places_sort(build->config, (enum config_section)i,
+				   from_file[i]);
+	return check_accounts(build, from_file[CONFIG_SECTION_ACCOUNT]);
 }

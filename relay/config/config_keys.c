@@ -9,6 +9,8 @@ enum { RESTART = false, LIVE = true };
 #define SECTION_STRUCT_RELAY    struct relay_config
 #define SECTION_STRUCT_LISTENER struct listener_config
 #define SECTION_STRUCT_ACCOUNT  struct account_config
+#define SECTION_STRUCT_DEVICE   struct device_config
+#define SECTION_STRUCT_RULE     struct rule_config
 
 const struct config_key config_keys[] = {
 #define K(in, key, kind, field, words, reload, sentence)                       \

@@ -24,8 +24,8 @@
 	X(RELAY,    "relay",    relay_config)        \
 	X(LISTENER, "listener", listener_config)     \
 	X(ACCOUNT,  "account",  account_config)      \
-	X(DEVICE,   "device",   config)              \
-	X(RULE,     "rule",     config)
+	X(DEVICE,   "device",   device_config)       \
+	X(RULE,     "rule",     rule_config)
 
 enum config_section {
 #define X(name, kind, type) CONFIG_SECTION_##name,
@@ -87,15 +87,17 @@ enum config_section {
 	  "networks that may not; wins over allow")                            \
 	K(LISTENER, "allow_public", BOOL, allow_public, "no", LIVE,            \
 	  "yes admits a public network in allow without a login")              \
-	L(LISTENER, "tls", "off", "off",                                       \
-	  "off, starttls, required or implicit")                               \
-	L(LISTENER, "tls_cert", "(self-made)", NULL,                           \
-	  "PEM file with the certificate and its chain")                       \
-	L(LISTENER, "tls_key", "(self-made)", NULL,                            \
+	K(LISTENER, "tls", LISTENER_TLS, tls, "off", LIVE,                     \
+	  "off, starttls (offered), required (no mail without STARTTLS) or "   \
+	  "implicit (from the first byte)")                                    \
+	K(LISTENER, "tls_cert", PATH, tls_cert, "(self-made)", LIVE,           \
+	  "PEM file with the certificate and its chain; read again at a "      \
+	  "reload")                                                            \
+	K(LISTENER, "tls_key", PATH, tls_key, "(self-made)", LIVE,             \
 	  "PEM file with the certificate's key")                               \
-	L(LISTENER, "tls_min", "1.2", "1.2",                                   \
-	  "oldest TLS version; 1.0 for old devices")                           \
-	L(LISTENER, "auth", "off", "off",                                      \
+	K(LISTENER, "tls_min", LISTENER_TLS_VERSION, tls_min, "1.2", LIVE,     \
+	  "oldest TLS version; 1.0 or 1.1 for old devices only")               \
+	K(LISTENER, "auth", LOGIN, auth, "off", LIVE,                          \
 	  "off, any (accept whatever is given), or a file of user:hash lines") \
 	L(LISTENER, "proxy_protocol", "(none)", NULL,                          \
 	  "networks of the load balancers that send PROXY v1 or v2")           \
@@ -113,7 +115,7 @@ enum config_section {
 	  "before are kept")                                                   \
 	K(LISTENER, "timeout", PERIOD, timeout_ms, "5m", LIVE,                 \
 	  "for a whole command, however it trickles")                          \
-	L(LISTENER, "strict", "no", "no",                                      \
+	K(LISTENER, "strict", BOOL, strict, "no", LIVE,                        \
 	  "yes refuses what would otherwise be repaired")                      \
                                                                                \
 	K(ACCOUNT, "provider", PROVIDER, provider, "(none)", LIVE,             \
@@ -196,39 +198,49 @@ enum config_section {
 	K(ACCOUNT, "sender_policy", SENDER_POLICY, sender_policy, "rewrite",   \
 	  LIVE, "for a sender not in senders: rewrite to username, reject or " \
 	  "pass")                                                              \
-	L(ACCOUNT, "failover", "(none)", NULL,                                 \
+	K(ACCOUNT, "failover", NAME, failover, "(none)", LIVE,                 \
 	  "account to use while this one is paused or unreachable")            \
                                                                                \
-	L(DEVICE, "address", "(none)", NULL,                                   \
-	  "networks of the device; the most specific device wins")             \
-	L(DEVICE, "auth", "(the listener's)", NULL,                            \
+	K(DEVICE, "address", CIDRS, address, "(none)", LIVE,                   \
+	  "addresses or networks of the device; the most specific one wins")   \
+	K(DEVICE, "auth", DEVICE_AUTH, auth_any, "(the listener's)", LIVE,     \
 	  "any for a device that insists on logging in")                       \
-	L(DEVICE, "single_line_ehlo", "no", NULL,                              \
-	  "answer EHLO with one line")                                         \
-	L(DEVICE, "lf_end_of_data", "no", NULL,                                \
-	  "accept LF.LF as the end while the message has held no CR")          \
-	L(DEVICE, "charset", "windows-1252", NULL,                             \
+	K(DEVICE, "single_line_ehlo", BOOL, single_line_ehlo, "no", LIVE,      \
+	  "yes answers EHLO with one line, for a device that cannot read "     \
+	  "several")                                                           \
+	K(DEVICE, "lf_end_of_data", BOOL, lf_end_of_data, "no", LIVE,          \
+	  "yes accepts LF.LF as the end while the message has held no CR, "    \
+	  "and closes afterwards")                                             \
+	K(DEVICE, "charset", CHARSET, charset, "windows-1252", LIVE,           \
 	  "of raw 8-bit headers that are not UTF-8")                           \
                                                                                \
-	L(RULE, "client", "(any)", NULL,                                       \
-	  "networks or device names that must match")                          \
-	L(RULE, "listener", "(any)", NULL, "listeners that must match")        \
-	L(RULE, "from", "(any)", NULL, "pattern on the envelope sender")       \
-	L(RULE, "header_from", "(any)", NULL, "pattern on the From field")     \
-	L(RULE, "to", "(any)", NULL, "pattern on a recipient")                 \
-	L(RULE, "account", "(the first)", NULL, "account to send by")          \
-	L(RULE, "send_as", "(none)", NULL,                                     \
-	  "address that becomes envelope sender and From")                     \
-	L(RULE, "on_behalf", "no", NULL,                                       \
+	K(RULE, "client", CLIENTS, client, "(any)", LIVE,                      \
+	  "networks or device names, one of which must match")                 \
+	K(RULE, "listener", NAMES, listener, "(any)", LIVE,                    \
+	  "listeners, one of which must match")                                \
+	K(RULE, "from", PATTERNS, from, "(any)", LIVE,                         \
+	  "*-patterns on the envelope sender; <> is the null one")             \
+	K(RULE, "header_from", PATTERNS, header_from, "(any)", LIVE,           \
+	  "*-patterns on the address in the From field")                       \
+	K(RULE, "to", PATTERNS, to, "(any)", LIVE,                             \
+	  "*-patterns on a recipient")                                         \
+	K(RULE, "account", NAME, account, "(the first)", LIVE,                 \
+	  "account to send by")                                                \
+	K(RULE, "send_as", SENDER, send_as, "(none)", LIVE,                    \
+	  "envelope sender and From become this: an address, or \"Name\" "     \
+	  "<address>")                                                         \
+	K(RULE, "on_behalf", BOOL, on_behalf, "no", LIVE,                      \
 	  "yes keeps From and makes the account the Sender")                   \
-	L(RULE, "reply_to", "original", NULL,                                  \
-	  "original, none, or an address")                                     \
-	L(RULE, "bcc", "(none)", NULL, "also deliver a copy to this address")  \
-	L(RULE, "to_rewrite", "(none)", NULL,                                  \
-	  "pattern -> address replaces a recipient")                           \
-	L(RULE, "add_domain", "(none)", NULL,                                  \
-	  "completes addresses that have no domain")                           \
-	L(RULE, "reject", "(none)", NULL, "text: refuse with 550 5.7.1")
+	K(RULE, "reply_to", REPLY_TO, reply_to, "original", LIVE,              \
+	  "where answers go if From is changed: original, none, or an address")\
+	K(RULE, "bcc", MAILBOX, bcc, "(none)", LIVE,                           \
+	  "also deliver a copy to this address")                               \
+	K(RULE, "to_rewrite", RECIPIENT_MAP, to_rewrite, "(none)", LIVE,       \
+	  "pattern -> address: a recipient that matches becomes the address")  \
+	K(RULE, "add_domain", DOMAIN, add_domain, "(none)", LIVE,              \
+	  "completes senders and recipients that have no domain")              \
+	K(RULE, "reject", REPLY_TEXT, reject, "(none)", LIVE,                  \
+	  "refuse with 550 5.7.1 and this text")
 
 struct config_key {
 	enum config_section section;

@@ -4,58 +4,32 @@
 #include <string.h>
 #include "proto/buf.h"
 #include "proto/xalloc.h"
-#include "relay/config/config_keys.h"
+#include "relay/config/config_build.h"
 #include "relay/config/provider.h"
 
 enum { VALUE_MAX = 1 << 20, SOURCE_COLUMN = 44 };
 
-/* One section, whatever its kind. */
-struct view {
-	enum config_section section;
-	const char *name;
-	const void *base;
-	const struct config_origin *origins;
-	const struct provider *provider;
-};
-
-static struct view view_relay(const struct config *config)
+static bool is_shown(const struct config_place *place,
+		     const struct config_key *key)
 {
-	return (struct view){ CONFIG_SECTION_RELAY, NULL, &config->relay,
-			      config->relay.origins, NULL };
+	return key->section == place->section && !key->later;
 }
 
-static struct view view_listener(const struct listener_config *listener)
-{
-	return (struct view){ CONFIG_SECTION_LISTENER, listener->name, listener,
-			      listener->origins, NULL };
-}
-
-static struct view view_account(const struct account_config *account)
-{
-	return (struct view){ CONFIG_SECTION_ACCOUNT, account->name, account,
-			      account->origins, account->provider };
-}
-
-static bool is_shown(const struct view *view, const struct config_key *key)
-{
-	return key->section == view->section && !key->later;
-}
-
-static const void *field_of(const struct view *view,
+static const void *field_of(const struct config_place *place,
 			    const struct config_key *key)
 {
-	return (const char *)view->base + key->offset;
+	return (const char *)place->base + key->offset;
 }
 
-static const char *value_text(const struct view *view,
+static const char *value_text(const struct config_place *place,
 			      const struct config_key *key, struct buf *out)
 {
 	buf_clear(out);
-	value_print(key->type, field_of(view, key), out);
+	value_print(key->type, field_of(place, key), out);
 	return buf_len(out) > 0 ? buf_string(out) : NULL;
 }
 
-static void print_source(FILE *out, const struct view *view,
+static void print_source(FILE *out, const struct config_place *place,
 			 const struct config_origin *origin)
 {
 	switch (origin->type) {
@@ -68,36 +42,38 @@ static void print_source(FILE *out, const struct view *view,
 		fprintf(out, " ; %s", origin->variable);
 		break;
 	case CONFIG_ORIGIN_PRESET:
-		fprintf(out, " ; preset %s", view->provider->name);
+		fprintf(out, " ; preset %s",
+			((const struct account_config *)place->base)
+				->provider->name);
 		break;
 	case CONFIG_ORIGIN_DERIVED:
-		fprintf(out, view->section == CONFIG_SECTION_RELAY
+		fprintf(out, place->section == CONFIG_SECTION_RELAY
 				     ? " ; from the system"
 				     : " ; from the keys above");
 		break;
 	}
 }
 
-static void print_section(FILE *out, const struct view *view)
+static void print_section(FILE *out, const struct config_place *place)
 {
 	struct buf text = BUF_INIT(VALUE_MAX);
 
-	fprintf(out, "[%s%s%s]\n", config_section_kind(view->section),
-		view->name ? " " : "", view->name ? view->name : "");
+	fprintf(out, "[%s%s%s]\n", config_section_kind(place->section),
+		place->name ? " " : "", place->name ? place->name : "");
 	for (size_t i = 0; i < config_n_keys; i++) {
 		const struct config_key *key = &config_keys[i];
 		const char *value;
 		int width;
 
-		if (!is_shown(view, key))
+		if (!is_shown(place, key))
 			continue;
-		value = value_text(view, key, &text);
+		value = value_text(place, key, &text);
 		width = SOURCE_COLUMN - (int)strlen(key->name) - 3;
-		if (view->origins[i].type == CONFIG_ORIGIN_DEFAULT)
+		if (place->origins[i].type == CONFIG_ORIGIN_DEFAULT)
 			width = 0;
 		fprintf(out, "%s = %-*s", key->name, width,
 			value ? value : "(none)");
-		print_source(out, view, &view->origins[i]);
+		print_source(out, place, &place->origins[i]);
 		fputc('\n', out);
 	}
 	buf_free(&text);
@@ -105,18 +81,18 @@ static void print_section(FILE *out, const struct view *view)
 
 void config_print(FILE *out, const struct config *config)
 {
-	struct view view = view_relay(config);
+	for (unsigned i = 0; i < CONFIG_SECTIONS; i++) {
+		enum config_section section = (enum config_section)i;
+		size_t n = config_n_places(config, section);
 
-	print_section(out, &view);
-	for (size_t i = 0; i < config->n_listeners; i++) {
-		view = view_listener(&config->listeners[i]);
-		fputc('\n', out);
-		print_section(out, &view);
-	}
-	for (size_t i = 0; i < config->n_accounts; i++) {
-		view = view_account(&config->accounts[i]);
-		fputc('\n', out);
-		print_section(out, &view);
+		for (size_t k = 0; k < n; k++) {
+			struct config_place place =
+				config_place_at(config, section, k);
+
+			if (section != CONFIG_SECTION_RELAY)
+				fputc('\n', out);
+			print_section(out, &place);
+		}
 	}
 }
 
@@ -151,11 +127,11 @@ static json_t *list_to_json(const char *text)
 	return list;
 }
 
-static json_t *value_to_json(const struct view *view,
+static json_t *value_to_json(const struct config_place *place,
 			     const struct config_key *key, struct buf *scratch)
 {
-	const void *field = field_of(view, key);
-	const char *text = value_text(view, key, scratch);
+	const void *field = field_of(place, key);
+	const char *text = value_text(place, key, scratch);
 
 	if (value_is_list(key->type))
 		return list_to_json(text);
@@ -172,19 +148,20 @@ static json_t *value_to_json(const struct view *view,
 	return config_json_text(text);
 }
 
-static json_t *section_to_json(const struct view *view)
+static json_t *section_to_json(const struct config_place *place)
 {
 	struct buf scratch = BUF_INIT(VALUE_MAX);
 	json_t *section = json_object();
 
-	if (view->name)
-		json_object_set_new(section, "name", json_string(view->name));
+	if (place->name)
+		json_object_set_new(section, "name", json_string(place->name));
 	for (size_t i = 0; i < config_n_keys; i++) {
 		const struct config_key *key = &config_keys[i];
 
-		if (is_shown(view, key))
-			json_object_set_new(section, key->name,
-					    value_to_json(view, key, &scratch));
+		if (is_shown(place, key))
+			json_object_set_new(
+				section, key->name,
+				value_to_json(place, key, &scratch));
 	}
 	buf_free(&scratch);
 	return section;
@@ -192,26 +169,32 @@ static json_t *section_to_json(const struct view *view)
 
 json_t *config_to_json(const struct config *config)
 {
-	struct view view = view_relay(config);
-	json_t *whole = json_object(), *listeners = json_array(),
-	       *accounts = json_array();
+	struct config_place relay =
+		config_place_at(config, CONFIG_SECTION_RELAY, 0);
+	json_t *whole = json_object();
 
-	json_object_set_new(whole, "relay", section_to_json(&view));
-	for (size_t i = 0; i < config->n_listeners; i++) {
-		view = view_listener(&config->listeners[i]);
-		json_array_append_new(listeners, section_to_json(&view));
+	json_object_set_new(whole, "relay", section_to_json(&relay));
+	for (unsigned i = CONFIG_SECTION_RELAY + 1; i < CONFIG_SECTIONS; i++) {
+		enum config_section section = (enum config_section)i;
+		size_t n = config_n_places(config, section);
+		json_t *list = json_array();
+		char name[32];
+
+		for (size_t k = 0; k < n; k++) {
+			struct config_place place =
+				config_place_at(config, section, k);
+
+			json_array_append_new(list, section_to_json(&place));
+		}
+		snprintf(name, sizeof(name), "%ss",
+			 config_section_kind(section));
+		json_object_set_new(whole, name, list);
 	}
-	for (size_t i = 0; i < config->n_accounts; i++) {
-		view = view_account(&config->accounts[i]);
-		json_array_append_new(accounts, section_to_json(&view));
-	}
-	json_object_set_new(whole, "listeners", listeners);
-	json_object_set_new(whole, "accounts", accounts);
 	return whole;
 }
 
-static const char *first_difference(const struct view *old,
-				    const struct view *now)
+static const char *first_difference(const struct config_place *old,
+				    const struct config_place *now)
 {
 	struct buf before = BUF_INIT(VALUE_MAX), after = BUF_INIT(VALUE_MAX);
 	const char *name = NULL;
@@ -236,17 +219,20 @@ const char *config_needs_restart(const struct config *old,
 				 const struct config *now)
 {
 	static char sentence[160];
-	struct view was = view_relay(old), is = view_relay(now);
-	const char *key = first_difference(&was, &is);
+	struct config_place was, is;
+	const char *key;
 
+	was = config_place_at(old, CONFIG_SECTION_RELAY, 0);
+	is = config_place_at(now, CONFIG_SECTION_RELAY, 0);
+	key = first_difference(&was, &is);
 	snprintf(sentence, sizeof(sentence), "[relay] %s", key ? key : "");
 	if (key)
 		return sentence;
 	if (old->n_listeners != now->n_listeners)
 		return "number of [listener] sections";
 	for (size_t i = 0; i < now->n_listeners && !key; i++) {
-		was = view_listener(&old->listeners[i]);
-		is = view_listener(&now->listeners[i]);
+		was = config_place_at(old, CONFIG_SECTION_LISTENER, i);
+		is = config_place_at(now, CONFIG_SECTION_LISTENER, i);
 		key = first_difference(&was, &is);
 		snprintf(sentence, sizeof(sentence), "[listener %.100s] %s",
 			 now->listeners[i].name, key ? key : "");

@@ -15,7 +15,8 @@
 /* In the form of the file, the sources as comments behind the values. */
 void config_print(FILE *out, const struct config *config);
 
-/* {"relay": {...}, "listeners": [{"name": ...}], "accounts": [{"name": ...}]}
+/* {"relay": {...}, "listeners": [{"name": ...}], "accounts": [...],
+ * "devices": [...], "rules": [...]}, rules in the order they are tried.
  * Sizes are bytes, durations text ("5d"), lists arrays; unset is null.  The
  * caller owns the object. */
 json_t *config_to_json(const struct config *config);

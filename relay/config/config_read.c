@@ -107,7 +107,8 @@ static bool fail_section(struct config_build *build,
 				   nearest.best);
 	return config_fail(build,
 			   "%s:%u: unknown section [%s]; sections are "
-			   "[relay], [listener NAME] and [account NAME]",
+			   "[relay], [listener NAME], [account NAME], "
+			   "[device NAME] and [rule NAME]",
 			   build->path, section->line, section->kind);
 }
 
@@ -133,14 +134,9 @@ static bool begin_section(struct config_build *build,
 	const struct config_ini_section *section = ini->sections[index];
 	enum config_section kind = config_section_find(text_of(section->kind));
 	unsigned earlier = earlier_line(ini, index);
-	struct config *config = build->config;
 
 	if (kind == CONFIG_SECTIONS)
 		return fail_section(build, section);
-	if (kind == CONFIG_SECTION_DEVICE || kind == CONFIG_SECTION_RULE)
-		return config_fail(build,
-				   "%s:%u: \"[%s]\" is not yet supported",
-				   build->path, section->line, section->kind);
 	if (kind == CONFIG_SECTION_RELAY && section->name)
 		return config_fail(build,
 				   "%s:%u: [relay] takes no name; there "
@@ -155,12 +151,10 @@ static bool begin_section(struct config_build *build,
 				   section->name ? section->name : "", earlier);
 	if (kind == CONFIG_SECTION_RELAY)
 		return true;
-	if (kind == CONFIG_SECTION_ACCOUNT && config->n_accounts > 0)
-		return config_fail(build,
-				   "%s:%u: \"a second [account]\" is not "
-				   "yet supported; the first is in line %u",
-				   build->path, section->line,
-				   config->accounts[0].line);
+	if (kind == CONFIG_SECTION_DEVICE &&
+	    !config_is_device_name(section->name))
+		return config_fail(build, "%s:%u: %s", build->path,
+				   section->line, config_device_name_advice);
 	config_place_add(build, kind, section->name, section->line);
 	return true;
 }
@@ -275,7 +269,7 @@ static bool take_entry(struct config_build *build,
 	snprintf(where, sizeof(where), "%s:%u", build->path, entry->line);
 	if (!key)
 		return fail_key(build, where, section, entry->key);
-	place = config_place_find(build, section, entry->section->name);
+	place = config_place_find(build->config, section, entry->section->name);
 	origin = &place.origins[key - config_keys];
 	if (!check_lines(build, entry, key, origin) ||
 	    !config_place_set(build, &place, key, text_of(entry->value), where,

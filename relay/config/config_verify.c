@@ -389,5 +389,5 @@ bool config_verify(struct config_build *build)
 		if (!check_account(build, &config->accounts[i]))
 			return false;
 	}
-	return true;
+	return config_verify_names(build);
 }

@@ -29,6 +29,20 @@ static const struct value_choice tls_versions[] = {
 	{ "1.3", 0x0304 },
 	{ 0 },
 };
+static const struct value_choice listener_tls_versions[] = {
+	{ "1.0", 0x0301 },
+	{ "1.1", 0x0302 },
+	{ "1.2", 0x0303 },
+	{ "1.3", 0x0304 },
+	{ 0 },
+};
+static const struct value_choice listener_tls[] = {
+	{ "off", LISTENER_TLS_OFF },
+	{ "starttls", LISTENER_TLS_STARTTLS },
+	{ "required", LISTENER_TLS_REQUIRED },
+	{ "implicit", LISTENER_TLS_IMPLICIT },
+	{ 0 },
+};
 static const struct value_choice auth_methods[] = {
 	{ "auto", AUTH_AUTO },
 	{ "plain", AUTH_PLAIN },
@@ -63,6 +77,11 @@ static const struct value_choice sender_policies[] = {
 	{                                                                      \
 		value_parse_##parser, value_print_choice, NULL, choices, 0,    \
 			false                                                  \
+	}
+#define OTHER(type)                                                            \
+	{                                                                      \
+		value_parse_##type, value_print_##type, value_free_##type,     \
+			NULL, 0, false                                         \
 	}
 #define LIST(type)                                                             \
 	{                                                                      \
@@ -101,6 +120,25 @@ static const struct value_kind kinds[VALUE_TYPES] = {
 	[VALUE_SENDERS] = LIST(senders),
 	[VALUE_NETWORKS] = LIST(networks),
 	[VALUE_ADDRESSES] = LIST(addresses),
+	[VALUE_LISTENER_TLS] = CHOICE(choice, listener_tls),
+	[VALUE_LISTENER_TLS_VERSION] = CHOICE(choice, listener_tls_versions),
+	[VALUE_LOGIN] = OTHER(login),
+	[VALUE_DEVICE_AUTH] = NUMBER(device_auth, 0),
+	[VALUE_CHARSET] = TEXT(charset),
+	[VALUE_NAME] = TEXT(name),
+	[VALUE_NAMES] = { value_parse_names, value_print_senders,
+			  value_free_senders, NULL, 0, true },
+	[VALUE_CIDRS] = { value_parse_cidrs, value_print_networks,
+			  value_free_networks, NULL, 0, true },
+	[VALUE_CLIENTS] = LIST(clients),
+	[VALUE_PATTERNS] = { value_parse_patterns, value_print_senders,
+			     value_free_senders, NULL, 0, true },
+	[VALUE_MAILBOX] = TEXT(mailbox),
+	[VALUE_SENDER] = OTHER(sender),
+	[VALUE_REPLY_TO] = OTHER(reply_to),
+	[VALUE_RECIPIENT_MAP] = LIST(recipient_map),
+	[VALUE_DOMAIN] = TEXT(domain),
+	[VALUE_REPLY_TEXT] = TEXT(reply_text),
 };
 
 bool value_refuse(struct buf *why, struct text text, const char *allowed)
@@ -109,17 +147,17 @@ bool value_refuse(struct buf *why, struct text text, const char *allowed)
 	return false;
 }
 
-static bool parse_path(struct text text, const char *directory, void *field,
-		       struct buf *why)
+/* A relative path starts at the directory of the file. */
+static bool parse_path(const struct value_kind *kind, struct text text,
+		       const char *directory, void *field, struct buf *why)
 {
 	char *joined;
 	bool good;
 
 	if (!directory || text.len == 0 || text.data[0] == '/')
-		return value_parse_text(&kinds[VALUE_PATH], text, field, why);
+		return kind->parse(kind, text, field, why);
 	joined = xasprintf("%s/%.*s", directory, TEXT_ARG(text));
-	good = value_parse_text(&kinds[VALUE_PATH], text_of(joined), field,
-				why);
+	good = kind->parse(kind, text_of(joined), field, why);
 	free(joined);
 	return good;
 }
@@ -127,8 +165,9 @@ static bool parse_path(struct text text, const char *directory, void *field,
 bool value_parse(enum value_type type, struct text text, const char *directory,
 		 void *field, struct buf *why)
 {
-	if (type == VALUE_PATH)
-		return parse_path(text, directory, field, why);
+	if (type == VALUE_PATH ||
+	    (type == VALUE_LOGIN && value_login_is_file(text)))
+		return parse_path(&kinds[type], text, directory, field, why);
 	return kinds[type].parse(&kinds[type], text, field, why);
 }
 

@@ -40,7 +40,23 @@
 	X(SENDER_POLICY, enum sender_policy,    "rewrite, reject or pass") \
 	X(SENDERS,       struct word_list,      "list of addresses and patterns") \
 	X(NETWORKS,      struct network_list,   "list of networks")        \
-	X(ADDRESSES,     struct address_list,   "list of address:port")
+	X(ADDRESSES,     struct address_list,   "list of address:port")    \
+	X(LISTENER_TLS,  enum listener_tls, "off, starttls, required or implicit") \
+	X(LISTENER_TLS_VERSION, int,            "1.0, 1.1, 1.2 or 1.3")    \
+	X(LOGIN,         struct login_value,    "off, any or a file")      \
+	X(DEVICE_AUTH,   bool,                  "any")                     \
+	X(CHARSET,       char *,                "charset")                 \
+	X(NAME,          char *,                "name of a section")       \
+	X(NAMES,         struct word_list,      "list of names")           \
+	X(CIDRS,         struct network_list,   "list of networks")        \
+	X(CLIENTS,       struct client_list,    "list of networks and devices") \
+	X(PATTERNS,      struct word_list,      "list of patterns")        \
+	X(MAILBOX,       char *,                "address")                 \
+	X(SENDER,        struct sender_value,   "address with or without a name") \
+	X(REPLY_TO,      struct reply_to_value, "original, none or an address") \
+	X(RECIPIENT_MAP, struct recipient_map,  "list of pattern -> address") \
+	X(DOMAIN,        char *,                "domain")                  \
+	X(REPLY_TEXT,    char *,                "text, ASCII")
 
 enum value_type {
 #define X(name, field, words) VALUE_##name,

@@ -8,8 +8,7 @@
 
 enum { LIST_MAX = 10000 };
 
-/* The next part that is not empty, up to ',' or the end of the line. */
-static bool next_part(struct text *rest, struct text *part_r)
+bool value_next_part(struct text *rest, struct text *part_r)
 {
 	while (rest->len > 0) {
 		size_t n = 0;
@@ -24,7 +23,7 @@ static bool next_part(struct text *rest, struct text *part_r)
 	return false;
 }
 
-static void *grown(void *items, size_t n, size_t size)
+void *value_grown(void *items, size_t n, size_t size)
 {
 	/* Doubled at each power of two. */
 	if (n > 0 && (n & (n - 1)) != 0)
@@ -32,7 +31,7 @@ static void *grown(void *items, size_t n, size_t size)
 	return xrealloc(items, (n > 0 ? 2 * n : 1) * size);
 }
 
-static bool has_room(size_t n, struct buf *why)
+bool value_has_room(size_t n, struct buf *why)
 {
 	if (n < LIST_MAX)
 		return true;
@@ -40,7 +39,7 @@ static bool has_room(size_t n, struct buf *why)
 	return false;
 }
 
-static bool not_empty(size_t n, struct buf *why)
+bool value_not_empty(size_t n, struct buf *why)
 {
 	if (n > 0)
 		return true;
@@ -54,14 +53,14 @@ VALUE_PARSER(durations)
 	struct text part;
 
 	(void)kind;
-	while (next_part(&text, &part)) {
-		list.ms = grown(list.ms, list.n, sizeof(*list.ms));
-		if (!has_room(list.n, why) ||
+	while (value_next_part(&text, &part)) {
+		list.ms = value_grown(list.ms, list.n, sizeof(*list.ms));
+		if (!value_has_room(list.n, why) ||
 		    !value_duration(part, 1000, &list.ms[list.n], why))
 			goto refused;
 		list.n++;
 	}
-	if (!not_empty(list.n, why))
+	if (!value_not_empty(list.n, why))
 		goto refused;
 	value_free_durations(field);
 	memcpy(field, &list, sizeof(list));
@@ -91,6 +90,12 @@ void value_free_durations(void *field)
 	*list = (struct duration_list){ 0 };
 }
 
+void value_add_word(struct word_list *list, struct text word)
+{
+	list->words = value_grown(list->words, list->n, sizeof(*list->words));
+	list->words[list->n++] = text_dup(word);
+}
+
 /* An address, or one with '*' somewhere in it and a domain. */
 static bool parse_sender(struct text part, struct buf *why)
 {
@@ -116,13 +121,12 @@ VALUE_PARSER(senders)
 	struct text part;
 
 	(void)kind;
-	while (next_part(&text, &part)) {
-		if (!has_room(list.n, why) || !parse_sender(part, why))
+	while (value_next_part(&text, &part)) {
+		if (!value_has_room(list.n, why) || !parse_sender(part, why))
 			goto refused;
-		list.words = grown(list.words, list.n, sizeof(*list.words));
-		list.words[list.n++] = text_dup(part);
+		value_add_word(&list, part);
 	}
-	if (!not_empty(list.n, why))
+	if (!value_not_empty(list.n, why))
 		goto refused;
 	value_free_senders(field);
 	memcpy(field, &list, sizeof(list));
@@ -151,8 +155,8 @@ void value_free_senders(void *field)
 	*list = (struct word_list){ 0 };
 }
 
-static bool parse_network(struct text part, struct network *network,
-			  struct buf *why)
+bool value_parse_network(struct text part, struct network *network,
+			 struct buf *why)
 {
 	const char *error;
 
@@ -172,19 +176,19 @@ VALUE_PARSER(networks)
 	struct text part;
 
 	(void)kind;
-	while (next_part(&text, &part)) {
+	while (value_next_part(&text, &part)) {
 		if (text_is(part, "private")) {
 			list.private = true;
 			continue;
 		}
-		list.networks =
-			grown(list.networks, list.n, sizeof(*list.networks));
-		if (!has_room(list.n, why) ||
-		    !parse_network(part, &list.networks[list.n], why))
+		list.networks = value_grown(list.networks, list.n,
+					    sizeof(*list.networks));
+		if (!value_has_room(list.n, why) ||
+		    !value_parse_network(part, &list.networks[list.n], why))
 			goto refused;
 		list.n++;
 	}
-	if (!list.private && !not_empty(list.n, why))
+	if (!list.private && !value_not_empty(list.n, why))
 		goto refused;
 	value_free_networks(field);
 	memcpy(field, &list, sizeof(list));
@@ -194,7 +198,7 @@ refused:
 	return false;
 }
 
-static void print_network(const struct network *network, struct buf *out)
+void value_print_network(const struct network *network, struct buf *out)
 {
 	char host[ADDRESS_TEXT_MAX];
 	unsigned bits = network->base.is_v6 ? 128 : 32;
@@ -214,7 +218,7 @@ VALUE_PRINTER(networks)
 	for (size_t i = 0; i < list->n; i++) {
 		if (i > 0)
 			buf_puts(out, ", ");
-		print_network(&list->networks[i], out);
+		value_print_network(&list->networks[i], out);
 	}
 }
 
@@ -251,7 +255,7 @@ static void add_address(struct address_list *list, const char *host,
 			uint16_t port)
 {
 	list->addresses =
-		grown(list->addresses, list->n, sizeof(*list->addresses));
+		value_grown(list->addresses, list->n, sizeof(*list->addresses));
 	if (!address_parse(text_of(host), &list->addresses[list->n]))
 		return;
 	list->addresses[list->n++].port = port;
@@ -298,11 +302,12 @@ VALUE_PARSER(addresses)
 	struct text part;
 
 	(void)kind;
-	while (next_part(&text, &part)) {
-		if (!has_room(list.n, why) || !parse_listen(part, &list, why))
+	while (value_next_part(&text, &part)) {
+		if (!value_has_room(list.n, why) ||
+		    !parse_listen(part, &list, why))
 			goto refused;
 	}
-	if (!not_empty(list.n, why))
+	if (!value_not_empty(list.n, why))
 		goto refused;
 	value_free_addresses(field);
 	memcpy(field, &list, sizeof(list));

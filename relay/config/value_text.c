@@ -10,7 +10,7 @@
 
 enum { TEXT_MAX = 1000 };
 
-static void replace(void *field, struct text text)
+void value_replace_text(void *field, struct text text)
 {
 	char **string = field;
 
@@ -40,7 +40,7 @@ bool value_parse_text(const struct value_kind *kind, struct text text,
 			   TEXT_MAX);
 		return false;
 	}
-	replace(field, text);
+	value_replace_text(field, text);
 	return true;
 }
 
@@ -53,7 +53,7 @@ bool value_parse_hostname(const struct value_kind *kind, struct text text,
 				    "is not a host name; write it with "
 				    "letters, digits, '-' and '.', such as "
 				    "relay.example.com");
-	replace(field, text);
+	value_replace_text(field, text);
 	return true;
 }
 
@@ -78,7 +78,7 @@ bool value_parse_host(const struct value_kind *kind, struct text text,
 				    "is a URL; write only the host, such as "
 				    "smtp.example.com");
 	if (is_host(name)) {
-		replace(field, name);
+		value_replace_text(field, name);
 		return true;
 	}
 	if (name.len > 0 && memchr(name.data, ':', name.len))
@@ -112,7 +112,7 @@ bool value_parse_user(const struct value_kind *kind, struct text text,
 		return value_refuse(why, text,
 				    "is not the name of a user; write it "
 				    "like lanpost");
-	replace(field, text);
+	value_replace_text(field, text);
 	return true;
 }
 
@@ -128,7 +128,7 @@ bool value_parse_variable(const struct value_kind *kind, struct text text,
 			 "goes into \"password\"");
 		return false;
 	}
-	replace(field, text);
+	value_replace_text(field, text);
 	return true;
 }
 
@@ -152,7 +152,7 @@ bool value_parse_fingerprint(const struct value_kind *kind, struct text text,
 			"is not a SHA-256 fingerprint; write "
 			"its 64 hex digits, with or without colons, as "
 			"\"openssl x509 -fingerprint -sha256\" shows");
-	replace(field, text);
+	value_replace_text(field, text);
 	return true;
 }
 

@@ -178,20 +178,13 @@ static const struct {
 	  "a.conf:1: unknown section [acount]; did you mean [account]?" },
 	{ "[zebra]\n",
 	  "a.conf:1: unknown section [zebra]; sections are [relay], "
-	  "[listener NAME] and [account NAME]" },
-	{ "[account]\n[rule x]\n",
-	  "a.conf:2: \"[rule]\" is not yet supported" },
-	{ "[device x]\naddress = 1.2.3.4\n",
-	  "a.conf:1: \"[device]\" is not yet supported" },
+	  "[listener NAME], [account NAME], [device NAME] and [rule NAME]" },
 	{ "[relay x]\n", "a.conf:1: [relay] takes no name; there is just one" },
 	{ "[relay]\n[account]\n[relay]\n",
 	  "a.conf:3: [relay] stands here a second time; the first is in line "
 	  "1" },
 	{ "[account]\n[account DEFAULT]\n",
 	  "a.conf:2: [account DEFAULT] stands here a second time; the first is "
-	  "in line 1" },
-	{ "[account]\n[account two]\n",
-	  "a.conf:2: \"a second [account]\" is not yet supported; the first is "
 	  "in line 1" },
 	{ "[account]\npasword = x\n",
 	  "a.conf:2: unknown key \"pasword\" in [account]; did you mean "

@@ -126,8 +126,10 @@ static const struct {
 	  "lanpost.conf(5) lists the keys" },
 	{ "LANPOST_RELAY_X__SPOOL=/x",
 	  "LANPOST_RELAY_X__SPOOL: [relay] takes no name; there is just one" },
-	{ "LANPOST_DEVICE_X__ADDRESS=1",
-	  "LANPOST_DEVICE_X__ADDRESS: \"[device]\" is not yet supported" },
+	{ "LANPOST_DEVICE_ADDRESS=192.168.1.9",
+	  "LANPOST_DEVICE_ADDRESS: a device needs a name, and one that is "
+	  "neither a network nor a word such as any or private; write it like "
+	  "[device scanner-2]; here LANPOST_DEVICE_SCANNER_2__ADDRESS" },
 	{ "LANPOST_RELAY_ADMIN=*:80",
 	  "LANPOST_RELAY_ADMIN: \"admin\" is not yet supported; leave it out, "
 	  "or write admin = off" },
@@ -144,9 +146,6 @@ static const struct {
 	  "on "
 	  "the Internet could send mail in your name; allow less, or write "
 	  "allow_public = yes if you mean it" },
-	{ "LANPOST_ACCOUNT_BACKUP__HOST=x.example",
-	  "LANPOST_ACCOUNT_BACKUP__HOST: \"a second [account]\" is not yet "
-	  "supported; the first is [account default]" },
 	{ "LANPOST_RELAY_USER=no-such-user-here",
 	  "LANPOST_RELAY_USER: there is no user \"no-such-user-here\" on this "
 	  "system" },
@@ -175,9 +174,10 @@ static void test_a_named_account_is_named_in_the_variable(void **state)
 				ENV("LANPOST_ACCOUNT_SENDERS=a@b.example"),
 				NULL, &error));
 	assert_string_equal(error.message,
-			    "LANPOST_ACCOUNT_SENDERS: the account in a.conf is "
-			    "called \"big-office\"; to set a key of it write "
-			    "LANPOST_ACCOUNT_BIG_OFFICE__SENDERS");
+			    "LANPOST_ACCOUNT_SENDERS: there is no [account "
+			    "default] in a.conf; the first one there is called "
+			    "\"big-office\", and its keys are set with "
+			    "LANPOST_ACCOUNT_BIG_OFFICE__KEY");
 	config_error_free(&error);
 }
 
@@ -199,7 +199,8 @@ static const struct {
 	  "LANPOST_ACCOUNT_HOST?" },
 	{ "LANPOST_IMAGE=x",
 	  "LANPOST_IMAGE: this variable sets nothing; names are "
-	  "LANPOST_ACCOUNT_KEY, LANPOST_LISTENER_KEY and LANPOST_RELAY_KEY" },
+	  "LANPOST_KIND_KEY and LANPOST_KIND_NAME__KEY, of ACCOUNT, LISTENER, "
+	  "RELAY, DEVICE and RULE" },
 };
 
 static void test_other_peoples_variables_are_left_alone(void **state)
