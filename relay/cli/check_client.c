@@ -107,6 +107,16 @@ static const char *policy_words(const struct account_config *account)
 	}
 }
 
+static void decide(const struct account_config *account, const char *from,
+		   struct send_as *decision)
+{
+	struct send_as_query query = { .account = account,
+				       .reverse_path = from,
+				       .header_from = from };
+
+	send_as_decide(&query, decision);
+}
+
 static void print_sender(FILE *out, const struct account_config *account,
 			 const char *from)
 {
@@ -114,7 +124,7 @@ static void print_sender(FILE *out, const struct account_config *account,
 	struct send_as decision;
 
 	if (from) {
-		decision = send_as_decide(account, from, from);
+		decide(account, from, &decision);
 		fprintf(out, "    sender   <%s> %s%s%s (%s)\n", from,
 			decision.verdict == SEND_AS_OK ? "goes out as <"
 						       : "is refused",
@@ -122,6 +132,7 @@ static void print_sender(FILE *out, const struct account_config *account,
 						       : "",
 			decision.verdict == SEND_AS_OK ? ">" : "",
 			decision.reason);
+		send_as_free(&decision);
 		return;
 	}
 	value_print(VALUE_SENDERS, &account->senders, &senders);
@@ -207,9 +218,10 @@ void check_client_print(FILE *out, const struct config *config,
 static json_t *sender_to_json(const struct account_config *account,
 			      const char *from)
 {
-	struct send_as decision = send_as_decide(account, from, from);
 	json_t *sender = json_object();
+	struct send_as decision;
 
+	decide(account, from, &decision);
 	json_object_set_new(sender, "from", config_json_text(from));
 	json_object_set_new(sender, "allowed",
 			    json_boolean(decision.verdict == SEND_AS_OK));
@@ -219,6 +231,7 @@ static json_t *sender_to_json(const struct account_config *account,
 						     : NULL));
 	json_object_set_new(sender, "reason",
 			    config_json_text(decision.reason));
+	send_as_free(&decision);
 	return sender;
 }
 

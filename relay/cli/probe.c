@@ -23,6 +23,7 @@ struct probe {
 	struct tls_context *tls;
 	struct upstream *upstream;
 	struct upstream_job job;
+	struct send_as sender;
 	struct buf mail;
 	const char *recipient;
 	bool begun, ok, over;
@@ -215,25 +216,28 @@ static bool write_mail(struct probe *probe)
 {
 	const char *identity = account_identity(probe->account);
 	const char *from = probe->message->from;
-	struct send_as sender;
+	struct send_as_query query = { .account = probe->account };
+	struct send_as *sender = &probe->sender;
 	char date[40], id[MESSAGE_ID_TEXT];
 	int64_t now = wall_now_ms();
 
 	from = from != NULL ? from : identity != NULL ? identity : "";
-	sender = send_as_decide(probe->account, from, from);
-	if (sender.verdict == SEND_AS_REJECTED || *sender.reverse_path == '\0') {
+	query.reverse_path = query.header_from = from;
+	send_as_decide(&query, sender);
+	if (sender->verdict == SEND_AS_REJECTED ||
+	    *sender->reverse_path == '\0') {
 		tell(probe, false, "sender",
-		     sender.verdict == SEND_AS_REJECTED
-		             ? sender.reason
+		     sender->verdict == SEND_AS_REJECTED
+		             ? sender->reason
 		             : "the account has no address: give --from");
 		return false;
 	}
-	probe->job.transaction.reverse_path = sender.reverse_path;
+	probe->job.transaction.reverse_path = sender->reverse_path;
 	rfc5322_date(date, now / 1000, 0);
 	message_id_print(message_id_new(now, random_u32()), id);
 	buf_puts(&probe->mail, "From: ");
 	mailbox_print(&probe->mail, text_of("lanpost test"),
-	              text_of(sender.from ? sender.from : from));
+	              text_of(sender->from ? sender->from : from));
 	buf_printf(&probe->mail,
 	           "\r\nTo: %s\r\nSubject: lanpost test\r\nDate: %s\r\n"
 	           "Message-ID: <%s@%s>\r\nMIME-Version: 1.0\r\n"
@@ -310,6 +314,7 @@ bool probe_account(const struct config *config,
 	}
 	tls_context_unref(&probe.tls);
 	loop_free(&probe.loop);
+	send_as_free(&probe.sender);
 	buf_free(&probe.mail);
 	return probe.ok;
 }

@@ -111,13 +111,19 @@ static void fill_envelope(struct transaction *t, struct text reverse_path)
 
 static bool sender_ok(struct transaction *t, struct smtp_reply *refusal_r)
 {
-	struct send_as sender =
-		send_as_decide(account_of(t), t->envelope->reverse_path,
-	                       t->envelope->header_from);
+	struct send_as_query query = {
+		.account = account_of(t),
+		.reverse_path = t->envelope->reverse_path,
+		.header_from = t->envelope->header_from,
+	};
+	struct send_as sender;
+	bool ok;
 
-	if (sender.verdict == SEND_AS_OK)
-		return true;
-	return refuse(refusal_r, 550, "5.7.1", sender.reason);
+	send_as_decide(&query, &sender);
+	ok = sender.verdict == SEND_AS_OK ||
+	     refuse(refusal_r, 550, "5.7.1", sender.reason);
+	send_as_free(&sender);
+	return ok;
 }
 
 struct transaction *

@@ -30,6 +30,7 @@ struct delivery {
 	struct body_file *file;
 	bool reading, damaged;
 	/* what goes out */
+	struct send_as sender;
 	struct buf header;
 	bool header_given;
 	uint64_t given;                /* octets of the stored message */
@@ -64,22 +65,41 @@ static void end_unread(struct delivery *delivery,
 
 /* ---- preparing ---- */
 
+static void decide_sender(struct delivery *delivery)
+{
+	const struct envelope *envelope = envelope_of(delivery);
+	struct send_as_query query = {
+		.account = delivery->account,
+		.reverse_path = envelope->reverse_path,
+		.header_from = envelope->header_from,
+	};
+
+	send_as_decide(&query, &delivery->sender);
+}
+
 static bool fill_header(struct delivery *delivery)
 {
 	const struct envelope *envelope = envelope_of(delivery);
-	struct send_as sender =
-		send_as_decide(delivery->account, envelope->reverse_path,
-	                       envelope->header_from);
-	struct rewrite rewrite = { .from = sender.from };
+	const struct send_as *sender = &delivery->sender;
 	struct text header = delivery->bytes;
+	struct rewrite rewrite;
 
-	if (sender.verdict == SEND_AS_REJECTED)
+	decide_sender(delivery);
+	if (sender->verdict == SEND_AS_REJECTED)
 		return false;
+	rewrite = (struct rewrite){
+		.from = sender->from,
+		.from_name = sender->from_name,
+		.sender = sender->sender,
+		.identity = sender->identity,
+		.any_sender = sender->any_sender,
+		.reply_to = sender->reply_to,
+	};
 	header.len = envelope->header_size;
-	delivery->job.transaction.reverse_path = sender.reverse_path;
-	if (!text_equal(text_of(sender.reverse_path),
+	delivery->job.transaction.reverse_path = sender->reverse_path;
+	if (!text_equal(text_of(sender->reverse_path),
 	                text_of(envelope->reverse_path)))
-		delivery->settlement.sent_as = sender.reverse_path;
+		delivery->settlement.sent_as = sender->reverse_path;
 	return rewrite_header(&delivery->header, header, &rewrite);
 }
 
@@ -407,6 +427,7 @@ void delivery_free(struct delivery **delivery_p)
 	if (delivery->message != NULL)
 		settlement_drop(&delivery->settlement);
 	body_file_close(&delivery->file);
+	send_as_free(&delivery->sender);
 	buf_free(&delivery->header);
 	free(delivery->owned_bytes);
 	free(delivery->addresses);
