@@ -162,6 +162,11 @@ void smtp_server_replyf(struct smtp_server *server, int code,
 void smtp_server_refuse_data(struct smtp_server *server, int code,
                              const char *status, const char *text);
 
+/* What was met in the data so far; NULL where none is being read.  For the log
+ * about a device that never ends it: lf_dot tells of one that says LF.LF. */
+const struct smtp_data_stats *
+smtp_server_data_stats(const struct smtp_server *server);
+
 /* End the session from outside (time-out, shutdown): the reply, then CLOSED.
  * No question may be open. */
 void smtp_server_goodbye(struct smtp_server *server, int code,
