@@ -397,3 +397,9 @@ bool stream_is_secure(const struct stream *stream)
 {
 	return stream->engine && !stream->handshaking;
 }
+
+enum tls_failure stream_tls_failure(const struct stream *stream)
+{
+	return stream->engine ? tls_engine_failure(stream->engine)
+	                      : TLS_FAILURE_NONE;
+}

@@ -104,5 +104,7 @@ void stream_resume(struct stream *stream);
 const struct address *stream_peer(const struct stream *stream);
 const struct address *stream_local(const struct stream *stream);
 bool stream_is_secure(const struct stream *stream);
+/* After on_end(TLS), or of a handshake that takes too long. */
+enum tls_failure stream_tls_failure(const struct stream *stream);
 
 #endif

@@ -305,12 +305,35 @@ static bool load_key_pair(SSL_CTX *ssl,
 	            openssl_words());
 }
 
-/* Old devices know neither today's hashes nor today's key sizes.  Only the
- * LAN is ever met at this level, and only where tls_min asks for it. */
+/* Old devices know neither today's hashes nor today's key sizes, and many know
+ * no key exchange but RSA's.  Only the LAN is ever met at this level, and only
+ * where tls_min asks for it.  DHE goes last: its groups are too large for some
+ * that offer it. */
 static void allow_old_devices(SSL_CTX *ssl)
 {
-	SSL_CTX_set_cipher_list(ssl, "DEFAULT:@SECLEVEL=0");
+	SSL_CTX_set_cipher_list(ssl, "DEFAULT:+kDHE:!aNULL:!eNULL:@SECLEVEL=0");
 	SSL_CTX_set_dh_auto(ssl, 1);
+}
+
+/* Without forward secrecy a key that is lost one day opens what was recorded
+ * all the days before. */
+static void demand_forward_secrecy(SSL_CTX *ssl)
+{
+	SSL_CTX_set_cipher_list(ssl, "DEFAULT:!kRSA:!aNULL:!eNULL");
+}
+
+static void server_setup(SSL_CTX *ssl, int min)
+{
+	if (min < TLS1_2_VERSION)
+		allow_old_devices(ssl);
+	else
+		demand_forward_secrecy(ssl);
+	SSL_CTX_set_min_proto_version(ssl, min);
+	SSL_CTX_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+	/* Tickets cost us nothing to keep; one a handshake is enough. */
+	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ssl, 1);
 }
 
 struct tls_context *
@@ -320,13 +343,7 @@ tls_context_server(const struct tls_server_settings *settings,
 	struct tls_context *context = context_new(TLS_server_method());
 	int min = settings->min_version ? settings->min_version : TLS1_2_VERSION;
 
-	if (min < TLS1_2_VERSION)
-		allow_old_devices(context->ssl);
-	SSL_CTX_set_min_proto_version(context->ssl, min);
-	SSL_CTX_set_options(context->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
-	/* Tickets cost us nothing to keep; one a handshake is enough. */
-	SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_num_tickets(context->ssl, 1);
+	server_setup(context->ssl, min);
 	if (!load_key_pair(context->ssl, settings, error_r))
 		tls_context_unref(&context);
 	ERR_clear_error();

@@ -7,6 +7,10 @@
  * is loaded as it is needed, so that an idle relay stays small.  Contexts are
  * shared by reference: a reload makes a new one while connections keep theirs.
  *
+ * A server context below TLS 1.2 is for old devices: it also takes their
+ * ciphers and key exchange.  Renegotiation is off, certificates of clients are
+ * not asked for.
+ *
  * RFC 8314, RFC 8996: TLS 1.2 at least unless the configuration says less.
  */
 #ifndef RELAY_NET_TLS_CONTEXT_H
@@ -25,7 +29,7 @@ struct tls_client_settings {
 
 struct tls_server_settings {
 	const char *cert_file, *key_file; /* PEM; the chain in cert_file */
-	int min_version;
+	int min_version;          /* 0x0301 TLS 1.0 to 0x0304 */
 };
 
 /* NULL with a sentence in *error_r (static or thread-local, valid until the

@@ -153,57 +153,7 @@ void tls_engine_free(struct tls_engine **engine_ptr)
 	free(engine);
 }
 
-/* --- failures in words -------------------------------------------------- */
-
-static const struct hint {
-	int reason;
-	const char *text;
-} hints[] = {
-	{ SSL_R_WRONG_VERSION_NUMBER, "the peer does not speak TLS here; perhaps "
-	  "STARTTLS and implicit TLS are mixed up" },
-	{ SSL_R_HTTP_REQUEST, "the peer speaks HTTP" },
-	{ SSL_R_UNSUPPORTED_PROTOCOL, "the peer offers only TLS versions that "
-	  "are too old" },
-	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "the peer accepts none of our TLS "
-	  "versions" },
-	{ SSL_R_NO_SHARED_CIPHER, "the peer offers no cipher that is safe" },
-	{ SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "the peer found no version, "
-	  "cipher or certificate in common" },
-	{ SSL_R_TLSV1_ALERT_UNKNOWN_CA, "the peer does not trust the issuer of "
-	  "our certificate" },
-	{ SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "the peer does not accept our "
-	  "certificate" },
-	{ SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "the peer does not accept our "
-	  "certificate" },
-	{ SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the peer finds our certificate "
-	  "expired" },
-};
-
-static const char *find_hint(unsigned long code)
-{
-	if (ERR_GET_LIB(code) != ERR_LIB_SSL)
-		return NULL;
-	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
-		if (hints[i].reason == ERR_GET_REASON(code))
-			return hints[i].text;
-	return NULL;
-}
-
-static char *describe_failure(const struct tls_engine *engine)
-{
-	unsigned long code = ERR_peek_error();
-	const char *reason = ERR_reason_error_string(code);
-	const char *hint = find_hint(code);
-
-	if (engine->verify_words)
-		return xasprintf("certificate verify failed: %s",
-		                 engine->verify_words);
-	if (!reason)
-		return xstrdup("the TLS connection broke off");
-	if (!hint)
-		return xstrdup(reason);
-	return xasprintf("%s: %s", reason, hint);
-}
+/* --- failures ----------------------------------------------------------- */
 
 static void forget_session(struct tls_context *context)
 {
@@ -214,7 +164,8 @@ static void forget_session(struct tls_context *context)
 static void fail(struct tls_engine *engine)
 {
 	free(engine->error);
-	engine->error = describe_failure(engine);
+	engine->failure = tls_failure_of(engine);
+	engine->error = tls_failure_words(engine);
 	/* A session that can no longer be resumed must not fail twice. */
 	if (engine->peer_name && engine->state == TLS_ENGINE_HANDSHAKE)
 		forget_session(engine->context);
@@ -258,10 +209,12 @@ enum tls_engine_state tls_engine_handshake(struct tls_engine *engine)
 
 void tls_engine_put_rec(struct tls_engine *engine, const void *data, size_t len)
 {
+	engine->heard = true;
 	if (buf_append(&engine->in, data, len) ||
 	    engine->state == TLS_ENGINE_FAILED)
 		return;
 	free(engine->error);
+	engine->failure = TLS_FAILURE_OTHER;
 	engine->error = xstrdup("the peer sends more than can be kept");
 	engine->state = TLS_ENGINE_FAILED;
 }
@@ -352,6 +305,13 @@ enum tls_engine_state tls_engine_state(const struct tls_engine *engine)
 const char *tls_engine_error(const struct tls_engine *engine)
 {
 	return engine->error ? engine->error : "no error";
+}
+
+enum tls_failure tls_engine_failure(const struct tls_engine *engine)
+{
+	if (engine->state != TLS_ENGINE_HANDSHAKE)
+		return engine->failure;
+	return engine->heard ? TLS_FAILURE_LEFT : TLS_FAILURE_SILENT;
 }
 
 static int64_t cert_end(const X509 *cert)

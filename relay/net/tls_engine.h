@@ -27,6 +27,23 @@ enum tls_engine_state {
 	TLS_ENGINE_FAILED,    /* see tls_engine_error() */
 };
 
+/* Why a handshake failed, as far as it decides what somebody should change. */
+#define TLS_FAILURE_MAP(X)                                                  \
+	X(NONE,        "it has not")                                        \
+	X(SILENT,      "the peer said nothing at all")                      \
+	X(NOT_TLS,     "the peer speaks something else")                    \
+	X(VERSION,     "no version in common")                              \
+	X(CIPHER,      "no cipher in common")                               \
+	X(CERTIFICATE, "the certificate is not accepted, ours or theirs")   \
+	X(LEFT,        "the peer left in the middle")                       \
+	X(OTHER,       "see the words")
+
+enum tls_failure {
+#define X(name, text) TLS_FAILURE_##name,
+	TLS_FAILURE_MAP(X)
+#undef X
+};
+
 /* What the peer showed; valid as long as the engine. */
 struct tls_peer_info {
 	const char *version, *cipher;   /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
@@ -56,6 +73,8 @@ void tls_engine_close(struct tls_engine *engine);  /* queue close_notify */
 enum tls_engine_state tls_engine_state(const struct tls_engine *engine);
 /* "certificate verify failed: certificate has expired"; never NULL. */
 const char *tls_engine_error(const struct tls_engine *engine);
+/* While the handshake goes on: what it would be if it ended now. */
+enum tls_failure tls_engine_failure(const struct tls_engine *engine);
 void tls_engine_peer_info(struct tls_engine *engine,
                           struct tls_peer_info *info_r);
 

@@ -1,6 +1,6 @@
 /*
  * tls_internal -- what the tls_*.c files share: the structs behind the two
- * headers, and the words for a certificate that was not accepted.
+ * headers, and the words for what went wrong.
  */
 #ifndef RELAY_NET_TLS_INTERNAL_H
 #define RELAY_NET_TLS_INTERNAL_H
@@ -30,7 +30,9 @@ struct tls_engine {
 	SSL *ssl;
 	struct tls_context *context;
 	enum tls_engine_state state;
+	enum tls_failure failure;
 	bool close_sent;
+	bool heard;               /* anything from the peer */
 	struct buf in, out;       /* records, from and for the peer */
 	char *peer_name;          /* NULL: we are the server */
 	char *verify_words, *error;
@@ -41,6 +43,10 @@ struct tls_engine {
  * mend it; the caller frees. */
 char *tls_verify_words(X509_STORE_CTX *store, const char *peer_name);
 char *tls_pin_words(const uint8_t shown[TLS_PIN_SIZE]);
+/* What OpenSSL's error queue says of a failure, for machines and for people;
+ * the caller frees. */
+enum tls_failure tls_failure_of(const struct tls_engine *engine);
+char *tls_failure_words(const struct tls_engine *engine);
 /* One line of printable ASCII; the caller frees. */
 char *tls_name_words(const X509_NAME *name);
 
