@@ -15,6 +15,8 @@ static const struct command commands[] = {
 	{ "test", "ADDRESS [--account A] [--from F] [--json]",
 	  "send a test message and tell each step", cmd_test },
 	{ "queue", "[list] [--json]", "show the messages that wait", cmd_queue },
+	{ "password", "USER",
+	  "make a line for the file of users in a listener's auth", cmd_password },
 	{ "providers", "[NAME] [--json]", "show the presets for providers",
 	  cmd_providers },
 };
