@@ -11,8 +11,7 @@
 
 #define SMTP_VERB_MAP(X)                                            \
 	X(HELO) X(EHLO) X(STARTTLS) X(AUTH) X(MAIL) X(RCPT) X(DATA) \
-	X(BDAT) X(RSET) X(NOOP) X(HELP) X(VRFY) X(EXPN) X(QUIT)     \
-	X(TURN) X(ETRN) X(XCLIENT) X(XFORWARD)
+	X(BDAT) X(RSET) X(NOOP) X(HELP) X(VRFY) X(EXPN) X(QUIT)
 
 enum smtp_verb {
 	SMTP_VERB_UNKNOWN,

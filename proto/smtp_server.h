@@ -162,11 +162,6 @@ void smtp_server_replyf(struct smtp_server *server, int code,
 void smtp_server_refuse_data(struct smtp_server *server, int code,
                              const char *status, const char *text);
 
-/* What was met in the data so far; NULL where none is being read.  For the log
- * about a device that never ends it: lf_dot tells of one that says LF.LF. */
-const struct smtp_data_stats *
-smtp_server_data_stats(const struct smtp_server *server);
-
 /* End the session from outside (time-out, shutdown): the reply, then CLOSED.
  * No question may be open. */
 void smtp_server_goodbye(struct smtp_server *server, int code,
@@ -180,6 +175,10 @@ void smtp_server_tls_established(struct smtp_server *server,
 
 /* SMTP_QUIRK() bits of the session and of the present transaction. */
 unsigned smtp_server_quirks(const struct smtp_server *server);
+
+/* Of the data that arrives, or came last: for a log of what never ended. */
+const struct smtp_data_stats *
+smtp_server_data_stats(const struct smtp_server *server);
 
 /* Bytes for the peer, valid until the next call; 0 when there are none. */
 size_t smtp_server_output(struct smtp_server *server, const void **data_r);
