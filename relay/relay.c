@@ -177,13 +177,38 @@ static void apply_log(const struct config *config)
 	          config->relay.log_level);
 }
 
-/* All pools take the new configuration, or none does. */
+/* Certificates and logins of the listeners, as config names them. */
+static bool load_files(struct relay *relay, const struct config *config,
+                       const char **error_r)
+{
+	size_t i;
+
+	for (i = 0; i < relay->n_listeners; i++) {
+		if (!listener_load_files(relay->listeners[i], config, error_r))
+			return false;
+	}
+	return true;
+}
+
+static void take_files(struct relay *relay)
+{
+	size_t i;
+
+	for (i = 0; i < relay->n_listeners; i++)
+		listener_take_files(relay->listeners[i]);
+}
+
+/* All pools and listeners take the new configuration, or none does. */
 static bool apply(struct relay *relay, struct config *config)
 {
 	struct config *old = relay->services.config;
 	const char *error = NULL;
 	size_t i;
 
+	if (!load_files(relay, config, &error)) {
+		log_config_error(error);
+		return false;
+	}
 	relay->services.config = config;
 	for (i = 0; i < relay->n_pools; i++) {
 		if (!pool_reload(relay->pools[i], &error)) {
@@ -192,6 +217,7 @@ static bool apply(struct relay *relay, struct config *config)
 			return false;
 		}
 	}
+	take_files(relay);
 	spool_set_limits(relay->services.spool, config->relay.max_spool_size,
 	                 config->relay.min_free_disk);
 	apply_log(config);
@@ -414,6 +440,17 @@ static int open_spool(struct relay *relay)
 	return EX_OK;
 }
 
+/* As who we stay, so that a reload can read them again. */
+static int open_files(struct relay *relay)
+{
+	const char *error = NULL;
+
+	if (!load_files(relay, relay->services.config, &error))
+		return fail(EX_CONFIG, error);
+	take_files(relay);
+	return EX_OK;
+}
+
 static int open_pools(struct relay *relay)
 {
 	const struct config *config = relay->services.config;
@@ -460,6 +497,7 @@ static int start(struct relay *relay)
 	if ((code = open_listeners(relay)) != EX_OK ||
 	    (code = become_user(&relay->services.config->relay)) != EX_OK ||
 	    (code = open_spool(relay)) != EX_OK ||
+	    (code = open_files(relay)) != EX_OK ||
 	    (code = open_pools(relay)) != EX_OK)
 		return code;
 	queue_start(relay->services.queue);

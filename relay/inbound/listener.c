@@ -7,6 +7,7 @@
 
 #include "proto/xalloc.h"
 #include "relay/inbound/access.h"
+#include "relay/inbound/listener_files.h"
 #include "relay/inbound/session.h"
 #include "relay/net/stream.h"
 #include "relay/report/log.h"
@@ -33,6 +34,7 @@ struct listener {
 	LIST_HEAD(, held) sessions;
 	size_t n_sessions;
 	struct gateways gateways;
+	struct listener_files *files, *next_files; /* in force; loaded */
 	bool draining;
 	void (*on_empty)(void *ctx);
 	void *ctx;
@@ -50,9 +52,9 @@ size_t listener_sessions(const struct listener *listener)
 	return listener->n_sessions;
 }
 
-static const struct listener_config *config_of(const struct listener *listener)
+static const struct listener_config *config_in(const struct listener *listener,
+                                               const struct config *config)
 {
-	const struct config *config = listener->services->config;
 	size_t i;
 
 	for (i = 0; i < config->n_listeners; i++) {
@@ -60,6 +62,11 @@ static const struct listener_config *config_of(const struct listener *listener)
 			return &config->listeners[i];
 	}
 	return &config->listeners[0];
+}
+
+static const struct listener_config *config_of(const struct listener *listener)
+{
+	return config_in(listener, listener->services->config);
 }
 
 /* ---- clients ---- */
@@ -123,6 +130,7 @@ static void start_session(struct listener *listener, struct stream **stream,
 	struct session_settings settings = {
 		.services = listener->services,
 		.listener = listener->name,
+		.files = listener->files,
 		.refusal = refusal,
 		.on_end = on_session_end,
 		.ctx = held,
@@ -138,6 +146,15 @@ static void start_session(struct listener *listener, struct stream **stream,
 
 /* ---- the door ---- */
 
+static const char *device_name(const struct listener *listener,
+                               const struct address *client)
+{
+	const struct device_config *device =
+		config_device(listener->services->config, client);
+
+	return device == NULL ? NULL : device->name;
+}
+
 static void log_refused(struct listener *listener,
                         const struct address *client, const char *reply,
                         const char *reason, const char *fix)
@@ -146,18 +163,21 @@ static void log_refused(struct listener *listener,
 
 	log_event(LOG_WARN, EVENT_REFUSED,
 	          F_STR("client", address_print(client, text)),
+	          F_STR("device", device_name(listener, client)),
 	          F_STR("listener", listener->name), F_STR("reply", reply),
 	          F_STR("reason", reason), F_STR("fix", fix));
 }
 
-/* Too many: one line, and the line is cut. */
+/* Too many: one line, and the line is cut.  Where TLS comes first it could not
+ * be read, and a handshake is more than there is room for. */
 static void turn_away(struct listener *listener, struct stream **stream,
                       const char *reason, const char *words, const char *fix)
 {
 	char line[300];
 	int len = snprintf(line, sizeof line, "421 4.3.2 %s\r\n", words);
 
-	stream_write(*stream, line, (size_t)len);
+	if (config_of(listener)->tls != LISTENER_TLS_IMPLICIT)
+		stream_write(*stream, line, (size_t)len);
 	line[len - 2] = '\0';
 	log_refused(listener, stream_peer(*stream), line, reason, fix);
 	stream_close(stream);
@@ -251,8 +271,30 @@ static void on_connection(void *ctx, struct stream *stream)
 	}
 	log_event(LOG_DEBUG, EVENT_CONNECTED,
 	          F_STR("client", address_print(stream_peer(stream), text)),
+	          F_STR("device", device_name(listener, stream_peer(stream))),
 	          F_STR("listener", listener->name));
 	start_session(listener, &stream, NULL);
+}
+
+/* ---- files ---- */
+
+bool listener_load_files(struct listener *listener, const struct config *config,
+                         const char **error_r)
+{
+	listener_files_unref(&listener->next_files);
+	listener->next_files = listener_files_load(
+		listener->services->loop, &config->relay,
+		config_in(listener, config), error_r);
+	return listener->next_files != NULL;
+}
+
+void listener_take_files(struct listener *listener)
+{
+	listener_files_log(listener->next_files, listener->files,
+	                   config_of(listener));
+	listener_files_unref(&listener->files);
+	listener->files = listener->next_files;
+	listener->next_files = NULL;
 }
 
 /* ---- life ---- */
@@ -374,6 +416,8 @@ void listener_free(struct listener **listener)
 	(*listener)->on_empty = NULL;
 	while (!LIST_EMPTY(&(*listener)->sessions))
 		session_abort(LIST_FIRST(&(*listener)->sessions)->session);
+	listener_files_unref(&(*listener)->files);
+	listener_files_unref(&(*listener)->next_files);
 	free((*listener)->sockets);
 	free((*listener)->name);
 	free(*listener);

@@ -24,6 +24,12 @@ struct listener;
 struct listener *listener_open(struct services *services,
                                const struct listener_config *config,
                                const char **error_r);
+/* Read certificate and logins (listener_files.h) as config says, at start and
+ * at a reload; what was read is put to use by the second, which says so in the
+ * log.  False with a sentence in *error_r, and nothing has changed. */
+bool listener_load_files(struct listener *listener, const struct config *config,
+                         const char **error_r);
+void listener_take_files(struct listener *listener);
 /* No new connections; the sessions drain (now: at once). */
 void listener_drain(struct listener *listener, bool now);
 size_t listener_sessions(const struct listener *listener);

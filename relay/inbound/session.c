@@ -1,12 +1,9 @@
-#include "relay/inbound/session.h"
+#include "relay/inbound/session_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/smtp_server.h"
 #include "proto/xalloc.h"
-#include "relay/inbound/transaction.h"
-#include "relay/queue/envelope.h"
 #include "relay/report/log.h"
 
 enum {
@@ -16,35 +13,12 @@ enum {
 	REFUSED_TIMEOUT_MS = 10 * 1000
 };
 
-static const char stopping[] = "lanpost is stopping, try again in a minute";
-
-struct session {
-	struct session_settings settings; /* refusal is ours */
-	struct services *services;
-	struct config *config;        /* in force when the transaction began */
-	const struct listener_config *listener;
-	struct stream *stream;        /* NULL once the device is gone */
-	struct smtp_server *smtp;
-	struct transaction *transaction;
-	struct timer *deadline;
-	struct address client;
-	char client_text[ADDRESS_TEXT_MAX];
-	char *helo;
-	uint64_t window_octets;       /* of data, in the present window */
-	bool is_esmtp, draining;
-	bool pumping;                 /* do not enter again */
-	bool unread_replies;          /* the device does not read them */
-};
-
-static void pump(struct session *session);
-
 const struct address *session_client(const struct session *session)
 {
 	return &session->client;
 }
 
-/* The configuration now in force, until the next transaction. */
-static void take_config(struct session *session)
+void session_take_config(struct session *session)
 {
 	const struct config *config = session->services->config;
 	size_t i;
@@ -57,43 +31,7 @@ static void take_config(struct session *session)
 		           session->settings.listener) == 0)
 			session->listener = &config->listeners[i];
 	}
-}
-
-/* ---- the log ---- */
-
-static void log_rejected(struct session *session, const char *command,
-                         const struct smtp_reply *reply)
-{
-	const struct envelope *envelope =
-		session->transaction == NULL
-			? NULL : transaction_envelope(session->transaction);
-	struct buf line = BUF_INIT(2048);
-	char id[MESSAGE_ID_TEXT], *to = NULL;
-
-	smtp_reply_line(&line, reply);
-	if (envelope != NULL)
-		to = envelope_recipient_list(envelope, RECIPIENT_QUEUED, 500);
-	log_event(LOG_WARN, EVENT_REJECTED,
-	          F_STR("id", envelope ? message_id_print(envelope->id, id)
-	                               : NULL),
-	          F_STR("client", session->client_text),
-	          F_STR("listener", session->listener->name),
-	          F_STR("from", envelope ? envelope->reverse_path : NULL),
-	          F_STR("to", to), F_STR("command", command),
-	          F_TEXT("reply", buf_text(&line)));
-	buf_free(&line);
-	free(to);
-}
-
-static void on_trace(void *ctx, enum smtp_side said_by, struct text line)
-{
-	struct session *session = ctx;
-
-	log_event(LOG_DEBUG, EVENT_DIALOGUE,
-	          F_STR("client", session->client_text),
-	          F_STR("side",
-	                said_by == SMTP_SIDE_CLIENT ? "device" : "lanpost"),
-	          F_TEXT("line", line));
+	session->device = config_device(config, &session->client);
 }
 
 /* ---- deadlines ---- */
@@ -118,9 +56,8 @@ static void arm_deadline(struct session *session)
 	timer_start(session->deadline, ms);
 }
 
-static void on_deadline(void *ctx)
+static void on_smtp_deadline(struct session *session)
 {
-	struct session *session = ctx;
 	bool in_data = smtp_server_state(session->smtp) == SMTP_SERVER_DATA;
 	const char *text = in_data ? "The mail data comes too slowly"
 	                           : "No command came in time";
@@ -135,18 +72,30 @@ static void on_deadline(void *ctx)
 		return;
 	}
 	if (in_data)
-		log_rejected(session, "DATA", &reply);
+		session_log_unfinished(session, &reply);
 	smtp_server_goodbye(session->smtp, 421, "4.4.2", text);
-	pump(session);
+	session_pump(session);
+}
+
+static void on_deadline(void *ctx)
+{
+	struct session *session = ctx;
+
+	if (session->securing) {
+		session_on_tls_timeout(session);
+		session_end(session);
+	} else {
+		on_smtp_deadline(session);
+	}
 }
 
 /* ---- answers ---- */
 
-static void answer(struct session *session, const char *command,
-                   const struct smtp_reply *reply)
+void session_answer(struct session *session, const char *command,
+                    const struct smtp_reply *reply)
 {
 	if (!smtp_reply_positive(reply))
-		log_rejected(session, command, reply);
+		session_log_rejected(session, command, reply);
 	smtp_server_reply(session->smtp, reply);
 }
 
@@ -171,110 +120,6 @@ static void on_ehlo(struct session *session,
 	                   session->config->relay.hostname);
 }
 
-static void update_reading(struct session *session);
-
-static void on_transaction_drain(void *ctx)
-{
-	update_reading(ctx);
-}
-
-static void on_transaction_done(void *ctx, const struct smtp_reply *reply);
-
-static void on_mail(struct session *session,
-                    const struct smtp_server_event *event)
-{
-	static const struct transaction_callbacks callbacks = {
-		on_transaction_drain, on_transaction_done };
-	struct smtp_reply reply = smtp_reply_make(250, "2.1.0", "Sender ok");
-	struct origin origin;
-
-	take_config(session);
-	origin = (struct origin){
-		.client = session->client_text,
-		.helo = session->helo,
-		.is_esmtp = session->is_esmtp,
-		.listener = session->listener,
-		.tls = stream_is_secure(session->stream),
-		.quirks = smtp_server_quirks(session->smtp),
-	};
-	if (session->draining)
-		reply = smtp_reply_make(421, "4.3.2", stopping);
-	else
-		session->transaction = transaction_begin(
-			session->services, session->config, &origin,
-			&event->mail.path,
-			event->mail.params.has_size ? event->mail.params.size
-			                            : 0,
-			&callbacks, session, &reply);
-	answer(session, "MAIL", &reply);
-}
-
-static void on_rcpt(struct session *session,
-                    const struct smtp_server_event *event)
-{
-	struct smtp_reply reply = smtp_reply_make(250, "2.1.5", "Recipient ok");
-
-	transaction_recipient(session->transaction, &event->rcpt.path, &reply);
-	answer(session, "RCPT", &reply);
-}
-
-static void on_data(struct session *session)
-{
-	transaction_data(session->transaction);
-	smtp_server_replyf(session->smtp, 354, NULL,
-	                   "End the message with a line of one dot");
-}
-
-static void on_chunk(struct session *session, struct text chunk)
-{
-	struct smtp_reply refusal;
-	char status[16];
-
-	session->window_octets += chunk.len;
-	if (!transaction_chunk(session->transaction, chunk, &refusal))
-		smtp_server_refuse_data(
-			session->smtp, refusal.code,
-			smtp_status_string(&refusal.status, status),
-			refusal.text.data);
-}
-
-static void on_data_end(struct session *session,
-                        const struct smtp_data_stats *stats)
-{
-	struct smtp_reply refusal;
-
-	transaction_set_quirks(session->transaction,
-	                       smtp_server_quirks(session->smtp));
-	if (transaction_end(session->transaction, stats, &refusal))
-		return; /* on_transaction_done() answers */
-	answer(session, "DATA", &refusal);
-	transaction_free(&session->transaction);
-}
-
-static void session_free(struct session *session);
-
-static void on_transaction_done(void *ctx, const struct smtp_reply *reply)
-{
-	struct session *session = ctx;
-
-	if (session->stream != NULL)
-		answer(session, "DATA", reply);
-	transaction_free(&session->transaction);
-	if (session->stream != NULL)
-		pump(session);
-	else
-		session_free(session);
-}
-
-static void on_refused(struct session *session,
-                       const struct smtp_server_event *event)
-{
-	char *command = text_dup(event->refused.command);
-
-	log_rejected(session, command, &event->refused.reply);
-	free(command);
-}
-
 /* Returns false when the session is over. */
 static bool handle(struct session *session,
                    const struct smtp_server_event *event)
@@ -287,32 +132,40 @@ static bool handle(struct session *session,
 		on_ehlo(session, event);
 		break;
 	case SMTP_SERVER_EV_MAIL:
-		on_mail(session, event);
+		session_on_mail(session, event);
 		break;
 	case SMTP_SERVER_EV_RCPT:
-		on_rcpt(session, event);
+		session_on_rcpt(session, event);
 		break;
 	case SMTP_SERVER_EV_DATA:
-		on_data(session);
+		session_on_data(session);
 		break;
 	case SMTP_SERVER_EV_DATA_CHUNK:
-		on_chunk(session, event->chunk);
+		session_on_chunk(session, event->chunk);
 		break;
 	case SMTP_SERVER_EV_DATA_END:
-		on_data_end(session, event->data_end);
+		session_on_data_end(session, event->data_end);
 		break;
 	case SMTP_SERVER_EV_REFUSED:
-		on_refused(session, event);
+		session_log_refused(session, event);
 		break;
 	case SMTP_SERVER_EV_RESET:
 		transaction_free(&session->transaction);
 		break;
 	case SMTP_SERVER_EV_CLOSE:
 		return false;
-	case SMTP_SERVER_EV_STARTTLS: /* not offered, so never asked */
+	case SMTP_SERVER_EV_STARTTLS:
+		session_on_starttls(session);
+		break;
 	case SMTP_SERVER_EV_AUTH:
+		session_on_auth(session, event);
+		break;
 	case SMTP_SERVER_EV_AUTH_RESPONSE:
+		session_on_auth_response(session, event);
+		break;
 	case SMTP_SERVER_EV_TLS_HELLO:
+		session_on_tls_hello(session);
+		break;
 	case SMTP_SERVER_EV_NONE:
 		break;
 	}
@@ -333,7 +186,7 @@ static void flush(struct session *session)
 }
 
 /* Nothing is read that could not be kept within bounds. */
-static void update_reading(struct session *session)
+void session_update_reading(struct session *session)
 {
 	if (session->stream == NULL)
 		return;
@@ -345,38 +198,31 @@ static void update_reading(struct session *session)
 		stream_resume(session->stream);
 }
 
-static bool is_committing(const struct session *session)
-{
-	return session->transaction != NULL &&
-	       transaction_is_committing(session->transaction);
-}
-
-static void end_session(struct session *session)
+void session_end(struct session *session)
 {
 	timer_stop(session->deadline);
+	session_login_free(session);
 	if (session->stream != NULL)
 		stream_close(&session->stream);
-	if (!is_committing(session)) /* else on_transaction_done() comes */
+	if (!session_is_committing(session)) /* else its end will do it */
 		session_free(session);
 }
 
 static void wait_for_more(struct session *session)
 {
-	update_reading(session);
+	session_update_reading(session);
 	if (smtp_server_is_asking(session->smtp))
 		timer_stop(session->deadline);
 	else if (!timer_is_armed(session->deadline))
 		arm_deadline(session);
 }
 
-static void pump(struct session *session)
+/* Returns false when the session is over. */
+static bool run_events(struct session *session)
 {
 	struct smtp_server_event event;
 	bool open = true;
 
-	if (session->pumping)
-		return;
-	session->pumping = true;
 	while (open &&
 	       smtp_server_next(session->smtp, &event) != SMTP_SERVER_EV_NONE) {
 		/* A command is done: the next gets a deadline of its own. */
@@ -386,28 +232,46 @@ static void pump(struct session *session)
 		if (open && session->draining && session->transaction == NULL &&
 		    !smtp_server_is_asking(session->smtp))
 			smtp_server_goodbye(session->smtp, 421, "4.3.2",
-			                    stopping);
+			                    SESSION_STOPPING);
 	}
+	return open;
+}
+
+void session_pump(struct session *session)
+{
+	bool open;
+
+	if (session->pumping || session->securing)
+		return;
+	session->pumping = true;
+	open = run_events(session);
 	session->pumping = false;
 	flush(session);
-	if (open)
-		wait_for_more(session);
+	if (!open)
+		session_end(session);
+	else if (smtp_server_state(session->smtp) == SMTP_SERVER_TLS)
+		session_start_tls(session);
 	else
-		end_session(session);
+		wait_for_more(session);
 }
 
 void session_drain(struct session *session, bool now)
 {
 	session->draining = true;
+	if (session->securing) {
+		session_end(session);
+		return;
+	}
 	if (session->stream == NULL || smtp_server_is_asking(session->smtp) ||
 	    (session->transaction != NULL && !now))
 		return;
-	smtp_server_goodbye(session->smtp, 421, "4.3.2", stopping);
-	pump(session);
+	smtp_server_goodbye(session->smtp, 421, "4.3.2", SESSION_STOPPING);
+	session_pump(session);
 }
 
 void session_abort(struct session *session)
 {
+	session_login_free(session);
 	if (session->stream != NULL)
 		stream_close(&session->stream);
 	session_free(session);
@@ -419,8 +283,9 @@ static void on_stream_data(void *owner, const void *data, size_t len)
 {
 	struct session *session = owner;
 
+	session_note_tail(session, data, len);
 	smtp_server_feed(session->smtp, data, len);
-	pump(session);
+	session_pump(session);
 }
 
 static void on_stream_drain(void *owner)
@@ -428,7 +293,7 @@ static void on_stream_drain(void *owner)
 	struct session *session = owner;
 
 	session->unread_replies = false;
-	update_reading(session);
+	session_update_reading(session);
 }
 
 static void on_stream_end(void *owner, enum stream_end end, const char *why)
@@ -437,27 +302,37 @@ static void on_stream_end(void *owner, enum stream_end end, const char *why)
 	struct smtp_reply none = { .text = text_of(
 		"(none: the device hung up before the end of its message)") };
 
+	if (end == STREAM_END_TLS)
+		session_on_tls_failure(session, why);
 	if (smtp_server_state(session->smtp) == SMTP_SERVER_DATA &&
-	    !is_committing(session))
-		log_rejected(session, "DATA", &none);
-	end_session(session);
+	    !session_is_committing(session))
+		session_log_unfinished(session, &none);
+	session_end(session);
 }
 
 /* ---- life ---- */
 
 static struct smtp_server *new_engine(struct session *session)
 {
+	const struct device_config *device = session->device;
+	const struct listener_config *listener = session->listener;
 	struct smtp_server_settings settings = {
-		.capabilities = SMTP_CAP(SIZE) | SMTP_CAP(PIPELINING) |
-		                SMTP_CAP(8BITMIME) |
-		                SMTP_CAP(ENHANCEDSTATUSCODES),
+		.capabilities = session_capabilities(session, false),
+		.mechanisms = SESSION_MECHANISMS,
 		.max_message_size = session->config->relay.max_message_size,
-		.max_recipients = session->listener->max_recipients,
+		.max_recipients = listener->max_recipients,
 		.max_bad_commands = MAX_BAD_COMMANDS,
+		.single_line_ehlo = device != NULL && device->single_line_ehlo,
+		.lf_end_of_data = device != NULL && device->lf_end_of_data,
+		.any_login = session->login_kind == LOGIN_ANY,
+		.login_required = session->login_kind == LOGIN_FILE,
+		.tls_required = listener->tls == LISTENER_TLS_REQUIRED,
+		.strict = listener->strict,
 	};
 
 	if (log_enabled(LOG_DEBUG))
-		settings.trace = (struct smtp_trace){ on_trace, session };
+		settings.trace =
+			(struct smtp_trace){ session_log_trace, session };
 	return smtp_server_new(&settings);
 }
 
@@ -465,6 +340,7 @@ struct session *session_new(const struct session_settings *settings,
                             struct stream **stream)
 {
 	static const struct stream_callbacks callbacks = {
+		.on_secure = session_on_secure,
 		.on_data = on_stream_data,
 		.on_drain = on_stream_drain,
 		.on_end = on_stream_end,
@@ -474,27 +350,35 @@ struct session *session_new(const struct session_settings *settings,
 	session->settings = *settings;
 	session->settings.refusal = xstrdup(settings->refusal);
 	session->services = settings->services;
+	session->files = listener_files_ref(settings->files);
 	session->stream = *stream;
 	*stream = NULL;
 	session->client = *stream_peer(session->stream);
 	address_print(&session->client, session->client_text);
 	session->deadline =
 		timer_new(session->services->loop, on_deadline, session);
-	take_config(session);
+	session_take_config(session);
+	session->login_kind = session_login_kind(session);
 	session->smtp = new_engine(session);
 	stream_adopt(session->stream, &callbacks, session);
-	pump(session);
+	if (session->listener->tls == LISTENER_TLS_IMPLICIT)
+		session_start_tls(session);
+	else
+		session_pump(session);
 	return session;
 }
 
-static void session_free(struct session *session)
+void session_free(struct session *session)
 {
 	session->settings.on_end(session->settings.ctx, session);
+	session_login_free(session);
 	transaction_free(&session->transaction);
 	smtp_server_free(&session->smtp);
 	timer_free(&session->deadline);
+	listener_files_unref(&session->files);
 	config_unref(&session->config);
 	free((char *)session->settings.refusal);
 	free(session->helo);
+	free(session->user);
 	free(session);
 }

@@ -6,6 +6,10 @@
  * that hangs up while that is under way changes nothing: a committed message
  * is delivered, and the session ends when the disk is done.
  *
+ * TLS begins with the first byte, or by STARTTLS, as the listener says; what it
+ * costs is told in session_tls.c.  A login is asked for as listener and device
+ * say: of any login nothing is kept.
+ *
  * Deadlines: `timeout` for a whole command, however it trickles, and for a
  * stretch of data that brings less than 500 octets a second.
  */
@@ -13,6 +17,7 @@
 #define RELAY_INBOUND_SESSION_H
 
 #include "relay/config/config.h"
+#include "relay/inbound/listener_files.h"
 #include "relay/net/stream.h"
 #include "relay/services.h"
 
@@ -21,6 +26,7 @@ struct session;
 struct session_settings {
 	struct services *services;
 	const char *listener;        /* name; looked up in each configuration */
+	struct listener_files *files; /* the session takes a reference */
 	/* The greeting: 220 when NULL, else the words of the 554. */
 	const char *refusal;
 	void (*on_end)(void *ctx, struct session *session);

@@ -35,6 +35,7 @@
 	X(DISK_LOW, "disk-low")                                         \
 	X(RECOVERED, "recovered")   /* what the spool held at start */  \
 	X(WARNING, "warning")       /* a risk in the configuration */   \
+	X(CERTIFICATE, "certificate") /* of a listener, as loaded */    \
 	X(DIALOGUE, "dialogue")     /* at debug: SMTP lines, masked */  \
 	X(LOG_DROPPED, "log-dropped")
 

@@ -1,0 +1,161 @@
+#include "relay/inbound/session_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "relay/queue/envelope.h"
+#include "relay/report/log.h"
+
+enum { USER_LOGGED_MAX = 100, REPLY_MAX = 2048 };
+
+static const char *device_name(const struct session *session)
+{
+	return session->device == NULL ? NULL : session->device->name;
+}
+
+static const struct envelope *envelope_of(const struct session *session)
+{
+	return session->transaction == NULL
+	               ? NULL : transaction_envelope(session->transaction);
+}
+
+/* What is said besides, of one kind of rejection. */
+struct remark {
+	int64_t octets;        /* of unfinished data; -1: not said */
+	const char *tail, *fix;
+	struct text user;      /* data NULL: not said */
+};
+
+static void log_rejected(struct session *session, const char *command,
+                         const struct smtp_reply *reply,
+                         const struct remark *remark)
+{
+	const struct envelope *envelope = envelope_of(session);
+	struct buf line = BUF_INIT(REPLY_MAX);
+	struct log_field octets = F_INT("octets", remark->octets);
+	char id[MESSAGE_ID_TEXT], *to = NULL;
+
+	if (remark->octets < 0)
+		octets = F_STR("octets", NULL);
+	smtp_reply_line(&line, reply);
+	if (envelope != NULL)
+		to = envelope_recipient_list(envelope, RECIPIENT_QUEUED, 500);
+	log_event(LOG_WARN, EVENT_REJECTED,
+	          F_STR("id", envelope ? message_id_print(envelope->id, id)
+	                               : NULL),
+	          F_STR("client", session->client_text),
+	          F_STR("device", device_name(session)),
+	          F_STR("listener", session->listener->name),
+	          F_STR("from", envelope ? envelope->reverse_path : NULL),
+	          F_STR("to", to), F_STR("command", command),
+	          F_TEXT("user", remark->user),
+	          F_TEXT("reply", buf_text(&line)), octets,
+	          F_STR("tail", remark->tail), F_STR("fix", remark->fix));
+	buf_free(&line);
+	free(to);
+}
+
+void session_log_rejected(struct session *session, const char *command,
+                          const struct smtp_reply *reply)
+{
+	log_rejected(session, command, reply,
+	             &(struct remark){ .octets = -1 });
+}
+
+/* ---- refusals that have a cure ---- */
+
+static const char *cure_for(const struct session *session, const char *command,
+                            const struct smtp_reply *reply)
+{
+	if (session->login_kind == LOGIN_OFF && reply->code == 503 &&
+	    strncasecmp(command, "AUTH", 4) == 0)
+		return "switch the login off in the device; or, if it insists, "
+		       "set auth = any in a [device] section for it";
+	if (reply->code != 530)
+		return NULL;
+	if (session->listener->tls == LISTENER_TLS_REQUIRED &&
+	    !stream_is_secure(session->stream))
+		return "switch the device to STARTTLS; or set tls = starttls "
+		       "on this listener, which leaves it the choice";
+	if (session->login_kind == LOGIN_FILE &&
+	    !session_offers_login(session, stream_is_secure(session->stream)))
+		return "switch the device to STARTTLS, and give it a user name "
+		       "and password of the file in auth of this listener";
+	if (session->login_kind == LOGIN_FILE)
+		return "give the device a user name and password of the file "
+		       "in auth of this listener";
+	return NULL;
+}
+
+void session_log_refused(struct session *session,
+                         const struct smtp_server_event *event)
+{
+	char *command = text_dup(event->refused.command);
+	const struct smtp_reply *reply = &event->refused.reply;
+
+	log_rejected(session, command, reply,
+	             &(struct remark){
+		             .octets = -1,
+		             .fix = cure_for(session, command, reply) });
+	free(command);
+}
+
+void session_log_failed_login(struct session *session, struct text user,
+                              const struct smtp_reply *reply)
+{
+	if (user.len > USER_LOGGED_MAX)
+		user.len = USER_LOGGED_MAX;
+	log_rejected(session, "AUTH", reply,
+	             &(struct remark){ .octets = -1, .user = user });
+}
+
+/* ---- data without an end ---- */
+
+void session_note_tail(struct session *session, const void *data, size_t len)
+{
+	const uint8_t *octets = data;
+	size_t keep = len < SESSION_TAIL ? SESSION_TAIL - len : 0;
+
+	if (keep > session->n_tail)
+		keep = session->n_tail;
+	if (len > SESSION_TAIL) {
+		octets += len - SESSION_TAIL;
+		len = SESSION_TAIL;
+	}
+	memmove(session->tail, session->tail + session->n_tail - keep, keep);
+	memcpy(session->tail + keep, octets, len);
+	session->n_tail = (unsigned)(keep + len);
+}
+
+void session_log_unfinished(struct session *session,
+                            const struct smtp_reply *reply)
+{
+	const struct smtp_data_stats *stats =
+		smtp_server_data_stats(session->smtp);
+	char tail[2 * SESSION_TAIL + 1] = "";
+	struct remark remark = { .octets = (int64_t)stats->octets,
+		.tail = tail };
+	unsigned i;
+
+	for (i = 0; i < session->n_tail; i++)
+		snprintf(tail + 2 * i, 3, "%02x", session->tail[i]);
+	if (stats->lf_dot)
+		remark.fix = "set lf_end_of_data = yes in a [device] section "
+		             "for this client";
+	log_rejected(session, "DATA", reply, &remark);
+}
+
+/* ---- the dialogue ---- */
+
+void session_log_trace(void *ctx, enum smtp_side said_by, struct text line)
+{
+	struct session *session = ctx;
+
+	log_event(LOG_DEBUG, EVENT_DIALOGUE,
+	          F_STR("client", session->client_text),
+	          F_STR("side",
+	                said_by == SMTP_SIDE_CLIENT ? "device" : "lanpost"),
+	          F_TEXT("line", line));
+}

@@ -1,0 +1,105 @@
+#include "relay/inbound/session_private.h"
+
+static void on_transaction_drain(void *ctx)
+{
+	session_update_reading(ctx);
+}
+
+static void on_transaction_done(void *ctx, const struct smtp_reply *reply)
+{
+	struct session *session = ctx;
+
+	if (session->stream != NULL)
+		session_answer(session, "DATA", reply);
+	transaction_free(&session->transaction);
+	if (session->stream != NULL)
+		session_pump(session);
+	else
+		session_free(session);
+}
+
+static const struct transaction_callbacks callbacks = { on_transaction_drain,
+	on_transaction_done };
+
+static struct origin origin_of(const struct session *session)
+{
+	return (struct origin){
+		.client = session->client_text,
+		.helo = session->helo != NULL ? session->helo : "",
+		.is_esmtp = session->is_esmtp,
+		.listener = session->listener,
+		.device = session->device,
+		.user = session->user,
+		.tls = stream_is_secure(session->stream),
+		.logged_in = session->logged_in,
+		.quirks = smtp_server_quirks(session->smtp),
+	};
+}
+
+void session_on_mail(struct session *session,
+                     const struct smtp_server_event *event)
+{
+	const struct smtp_mail_params *params = &event->mail.params;
+	struct smtp_reply reply = smtp_reply_make(250, "2.1.0", "Sender ok");
+	struct origin origin;
+
+	session_take_config(session);
+	origin = origin_of(session);
+	if (session->draining)
+		reply = smtp_reply_make(421, "4.3.2", SESSION_STOPPING);
+	else
+		session->transaction = transaction_begin(
+			session->services, session->config, &origin,
+			&event->mail.path, params->has_size ? params->size : 0,
+			&callbacks, session, &reply);
+	session_answer(session, "MAIL", &reply);
+}
+
+void session_on_rcpt(struct session *session,
+                     const struct smtp_server_event *event)
+{
+	struct smtp_reply reply = smtp_reply_make(250, "2.1.5", "Recipient ok");
+
+	transaction_recipient(session->transaction, &event->rcpt.path, &reply);
+	session_answer(session, "RCPT", &reply);
+}
+
+void session_on_data(struct session *session)
+{
+	transaction_data(session->transaction);
+	session->n_tail = 0;
+	smtp_server_replyf(session->smtp, 354, NULL,
+	                   "End the message with a line of one dot");
+}
+
+void session_on_chunk(struct session *session, struct text chunk)
+{
+	struct smtp_reply refusal;
+	char status[16];
+
+	session->window_octets += chunk.len;
+	if (!transaction_chunk(session->transaction, chunk, &refusal))
+		smtp_server_refuse_data(
+			session->smtp, refusal.code,
+			smtp_status_string(&refusal.status, status),
+			refusal.text.data);
+}
+
+void session_on_data_end(struct session *session,
+                         const struct smtp_data_stats *stats)
+{
+	struct smtp_reply refusal;
+
+	transaction_set_quirks(session->transaction,
+	                       smtp_server_quirks(session->smtp));
+	if (transaction_end(session->transaction, stats, &refusal))
+		return; /* on_transaction_done() answers */
+	session_answer(session, "DATA", &refusal);
+	transaction_free(&session->transaction);
+}
+
+bool session_is_committing(const struct session *session)
+{
+	return session->transaction != NULL &&
+	       transaction_is_committing(session->transaction);
+}
