@@ -120,13 +120,15 @@ struct envelope *envelope_new(void)
 	return xcalloc(1, sizeof(struct envelope));
 }
 
-static void free_recipients(struct envelope *envelope)
+void envelope_drop_recipients(struct envelope *envelope)
 {
 	for (size_t i = 0; i < envelope->n_recipients; i++) {
 		free(envelope->recipients[i].address);
 		free(envelope->recipients[i].reply);
 	}
 	free(envelope->recipients);
+	envelope->recipients = NULL;
+	envelope->n_recipients = 0;
 }
 
 void envelope_free(struct envelope **envelope_ptr)
@@ -136,7 +138,7 @@ void envelope_free(struct envelope **envelope_ptr)
 	if (!envelope)
 		return;
 	*envelope_ptr = NULL;
-	free_recipients(envelope);
+	envelope_drop_recipients(envelope);
 	free(envelope->client);
 	free(envelope->device);
 	free(envelope->listener);
@@ -150,6 +152,28 @@ void envelope_free(struct envelope **envelope_ptr)
 	free(envelope->content);
 	free(envelope->reason);
 	free(envelope);
+}
+
+struct envelope *envelope_sibling(const struct envelope *envelope,
+				  uint32_t random)
+{
+	struct envelope *sibling = envelope_new();
+
+	*sibling = *envelope;
+	sibling->id = message_id_new(envelope->received_ms, random);
+	sibling->client = xstrdup(envelope->client);
+	sibling->device = xstrdup(envelope->device);
+	sibling->listener = xstrdup(envelope->listener);
+	sibling->helo = xstrdup(envelope->helo);
+	sibling->reverse_path = xstrdup(envelope->reverse_path);
+	sibling->header_from = xstrdup(envelope->header_from);
+	sibling->subject = xstrdup(envelope->subject);
+	sibling->header_id = xstrdup(envelope->header_id);
+	sibling->content = xstrdup(envelope->content);
+	sibling->account = sibling->rule = sibling->reason = NULL;
+	sibling->recipients = NULL;
+	sibling->n_recipients = 0;
+	return sibling;
 }
 
 static bool is_power_of_two(size_t n)

@@ -92,9 +92,14 @@ struct envelope {
 
 struct envelope *envelope_new(void);
 void envelope_free(struct envelope **envelope);
+/* Another message with the same facts and body: its own id (chance: random),
+ * no account, rule or recipient yet. */
+struct envelope *envelope_sibling(const struct envelope *envelope,
+                                  uint32_t random);
 /* The new recipient, QUEUED. */
 struct recipient *envelope_add_recipient(struct envelope *envelope,
                                          struct text address);
+void envelope_drop_recipients(struct envelope *envelope);
 size_t envelope_count(const struct envelope *envelope,
                       enum recipient_state state);
 /* "a@x,b@y" of those in this state, at most max octets and then "and 7 more". */
