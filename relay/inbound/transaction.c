@@ -7,7 +7,10 @@
 
 #include "proto/smtp_syntax.h"
 #include "proto/xalloc.h"
+#include "relay/inbound/destinations.h"
 #include "relay/inbound/intake.h"
+#include "relay/inbound/refusal.h"
+#include "relay/inbound/repairs.h"
 #include "relay/policy/send_as.h"
 #include "relay/queue/queue.h"
 #include "relay/report/log.h"
@@ -20,21 +23,21 @@ struct transaction {
 	struct origin origin;
 	const struct transaction_callbacks *callbacks;
 	void *ctx;
-	struct envelope *envelope;
+	struct envelope *draft;       /* until it is divided */
+	struct destinations destinations;
+	struct envelope **envelopes;  /* being committed */
+	size_t n_envelopes;
+	message_id first;             /* of theirs */
+	unsigned path_repairs;        /* SMTP_PATH_REPAIR() bits */
 	struct body *body;
 	struct intake *intake;
-	uint64_t room_checked;     /* octets at the last look at the disk */
+	uint64_t room_checked;        /* octets at the last look at the disk */
 	bool behind, committing;
 };
 
-static const struct account_config *account_of(const struct transaction *t)
-{
-	return &t->config->accounts[0];
-}
-
 const struct envelope *transaction_envelope(const struct transaction *t)
 {
-	return t->envelope;
+	return t->draft;
 }
 
 bool transaction_is_behind(const struct transaction *t)
@@ -45,13 +48,6 @@ bool transaction_is_behind(const struct transaction *t)
 bool transaction_is_committing(const struct transaction *t)
 {
 	return t->committing;
-}
-
-static bool refuse(struct smtp_reply *refusal_r, int code, const char *status,
-                   const char *text)
-{
-	*refusal_r = smtp_reply_make(code, status, text);
-	return false;
 }
 
 /* ---- the envelope ---- */
@@ -80,50 +76,87 @@ static bool has_room(struct services *services, uint64_t octets,
 }
 
 /* The provider would refuse it later; the device hears it now. */
-static bool size_fits(struct transaction *t, uint64_t octets,
+static bool size_fits(const struct account_config *account, uint64_t octets,
                       struct smtp_reply *refusal_r)
 {
-	static char words[200]; /* until the reply is sent, in this turn */
-	uint64_t max = account_of(t)->max_message_size;
+	uint64_t max = account->max_message_size;
 
-	if (max == 0 || octets <= max)
-		return true;
-	snprintf(words, sizeof words,
-	         "The message is larger than the %llu octets that account %s "
-	         "may send", (unsigned long long)max, account_of(t)->name);
-	return refuse(refusal_r, 552, "5.3.4", words);
+	return max == 0 || octets <= max ||
+	       refuse(refusal_r, 552, "5.3.4",
+	              "The message is larger than the %llu octets that "
+	              "account %s may send",
+	              (unsigned long long)max, account->name);
 }
 
-static void fill_envelope(struct transaction *t, struct text reverse_path)
+static bool fits_all(const struct transaction *t, uint64_t octets,
+                     struct smtp_reply *refusal_r)
 {
-	struct envelope *envelope = t->envelope = envelope_new();
+	size_t i;
+
+	for (i = 0; i < t->destinations.n; i++) {
+		const struct account_config *account =
+			t->destinations.list[i].account;
+
+		if (account != NULL && !size_fits(account, octets, refusal_r))
+			return false;
+	}
+	return true;
+}
+
+static void fill_draft(struct transaction *t, struct text reverse_path)
+{
+	struct envelope *envelope = t->draft = envelope_new();
 
 	envelope->received_ms = wall_now_ms();
 	envelope->id = message_id_new(envelope->received_ms, random_u32());
 	envelope->expires_ms =
 		envelope->received_ms + t->config->relay.expire_ms;
 	envelope->client = xstrdup(t->origin.client);
+	if (t->origin.device != NULL)
+		envelope->device = xstrdup(t->origin.device->name);
 	envelope->listener = xstrdup(t->origin.listener->name);
 	envelope->helo = xstrdup(t->origin.helo);
 	envelope->reverse_path = text_dup(reverse_path);
-	envelope->account = xstrdup(account_of(t)->name);
 }
 
-static bool sender_ok(struct transaction *t, struct smtp_reply *refusal_r)
+static bool sender_ok(const struct transaction *t,
+                      const struct account_config *account,
+                      const struct rule_config *rule,
+                      struct smtp_reply *refusal_r)
 {
 	struct send_as_query query = {
-		.account = account_of(t),
-		.reverse_path = t->envelope->reverse_path,
-		.header_from = t->envelope->header_from,
+		.account = account,
+		.rule = rule,
+		.reverse_path = t->draft->reverse_path,
+		.header_from = t->draft->header_from,
 	};
 	struct send_as sender;
 	bool ok;
 
 	send_as_decide(&query, &sender);
 	ok = sender.verdict == SEND_AS_OK ||
-	     refuse(refusal_r, 550, "5.7.1", sender.reason);
+	     refuse(refusal_r, 550, "5.7.1", "%s", sender.reason);
 	send_as_free(&sender);
 	return ok;
+}
+
+/* What MAIL alone decides, is decided at MAIL: a device that has no panel for
+ * more shows the reply to its first command. */
+static bool judge_sender(struct transaction *t, uint64_t size,
+                         struct smtp_reply *refusal_r)
+{
+	struct route route =
+		router_choose(t->config, &t->destinations.query);
+
+	if (route.open)
+		return true;
+	if (route.rule != NULL && route.rule->reject != NULL)
+		return refuse(refusal_r, 550, "5.7.1", "%s",
+		              route.rule->reject);
+	if (route.account->sender_policy == SENDER_REJECT &&
+	    !sender_ok(t, route.account, route.rule, refusal_r))
+		return false;
+	return size_fits(route.account, size, refusal_r);
 }
 
 struct transaction *
@@ -132,6 +165,8 @@ transaction_begin(struct services *services, struct config *config,
                   uint64_t size, const struct transaction_callbacks *callbacks,
                   void *ctx, struct smtp_reply *refusal_r)
 {
+	struct route_query query = { .client = origin->address,
+		.device = origin->device, .listener = origin->listener->name };
 	struct transaction *t;
 
 	if (smtp_has_control(path->address)) {
@@ -147,37 +182,22 @@ transaction_begin(struct services *services, struct config *config,
 	t->origin = *origin;
 	t->callbacks = callbacks;
 	t->ctx = ctx;
-	fill_envelope(t, path->address);
-	if (!sender_ok(t, refusal_r) || !size_fits(t, size, refusal_r))
+	t->path_repairs = path->repairs;
+	fill_draft(t, path->address);
+	query.from = t->draft->reverse_path;
+	destinations_init(&t->destinations, t->config, &query);
+	if (!judge_sender(t, size, refusal_r))
 		transaction_free(&t);
 	return t;
-}
-
-static bool is_known_recipient(const struct envelope *envelope,
-                               struct text address)
-{
-	size_t i;
-
-	for (i = 0; i < envelope->n_recipients; i++) {
-		if (text_equal(text_of(envelope->recipients[i].address),
-		               address))
-			return true;
-	}
-	return false;
 }
 
 bool transaction_recipient(struct transaction *t, const struct smtp_path *path,
                            struct smtp_reply *refusal_r)
 {
-	if (smtp_path_domain(path).len == 0)
-		return refuse(refusal_r, 550, "5.1.3",
-		              "The recipient needs a domain, as in "
-		              "name@example.com");
-	if (smtp_has_control(path->address))
-		return refuse(refusal_r, 501, "5.1.3",
-		              "The recipient address holds control characters");
-	if (!is_known_recipient(t->envelope, path->address))
-		envelope_add_recipient(t->envelope, path->address);
+	if (!destinations_add(&t->destinations, path, refusal_r))
+		return false;
+	t->path_repairs |= path->repairs;
+	envelope_add_recipient(t->draft, path->address);
 	return true;
 }
 
@@ -210,23 +230,53 @@ static int local_offset_minutes(int64_t now_ms)
 	return (int)(local.tm_gmtoff / 60);
 }
 
+/* RFC 3848 */
+static const char *protocol_of(const struct origin *origin)
+{
+	static const char *const words[] = { "ESMTP", "ESMTPS", "ESMTPA",
+		"ESMTPSA" };
+
+	if (!origin->is_esmtp)
+		return "SMTP";
+	return words[(origin->tls ? 1 : 0) + (origin->logged_in ? 2 : 0)];
+}
+
+static const char *charset_of(const struct origin *origin)
+{
+	return origin->device != NULL ? origin->device->charset
+	                              : "windows-1252";
+}
+
+/* Who sends a message that does not say it. */
+static const char *sender_of(const struct transaction *t)
+{
+	const struct account_config *account = t->destinations.list[0].account;
+	struct smtp_path path;
+
+	if (smtp_address_parse(text_of(t->draft->reverse_path), &path))
+		return t->draft->reverse_path;
+	return account_identity(account != NULL ? account
+	                                        : &t->config->accounts[0]);
+}
+
 void transaction_data(struct transaction *t)
 {
 	static const struct body_callbacks callbacks = { on_body_drain,
 		on_body_finish };
 	struct intake_settings settings = {
 		.hostname = t->config->relay.hostname,
-		.protocol = t->origin.is_esmtp ? "ESMTP" : "SMTP",
-		.now_ms = t->envelope->received_ms,
-		.offset_minutes =
-			local_offset_minutes(t->envelope->received_ms),
+		.protocol = protocol_of(&t->origin),
+		.charset = charset_of(&t->origin),
+		.from = sender_of(t),
+		.now_ms = t->draft->received_ms,
+		.offset_minutes = local_offset_minutes(t->draft->received_ms),
 		.emit = store_content,
 		.ctx = t,
 	};
 
 	t->body = body_new(t->services->spool, t->services->loop,
-	                   t->envelope->id, &callbacks, t);
-	t->intake = intake_new(&settings, t->envelope);
+	                   t->draft->id, &callbacks, t);
+	t->intake = intake_new(&settings, t->draft);
 }
 
 static bool header_too_big(struct smtp_reply *refusal_r)
@@ -250,29 +300,69 @@ bool transaction_chunk(struct transaction *t, struct text chunk,
 	if (size - t->room_checked < ROOM_CHECK_OCTETS)
 		return true;
 	t->room_checked = size;
-	return size_fits(t, size, refusal_r) &&
+	return fits_all(t, size, refusal_r) &&
 	       has_room(t->services, size, refusal_r);
 }
 
-/* ---- the commit ---- */
+/* ---- the end of the data ---- */
 
-static void log_repaired(struct transaction *t, unsigned repairs)
+static bool accept_repairs(struct transaction *t, struct text repairs,
+                           struct smtp_reply *refusal_r)
 {
-	struct buf what = BUF_INIT(1024);
 	char id[MESSAGE_ID_TEXT];
-	unsigned i;
 
-	for (i = 0; i < INTAKE_REPAIRS; i++) {
-		if (repairs & 1u << i)
-			buf_printf(&what, "%s%s", buf_len(&what) ? ", " : "",
-			           intake_repair_text((enum intake_repair)i));
+	if (repairs.len == 0)
+		return true;
+	if (t->origin.listener->strict)
+		return refuse(refusal_r, 554, "5.6.0",
+		              "This listener is strict, and the message would "
+		              "have to be repaired: %.*s", TEXT_ARG(repairs));
+	log_event(LOG_INFO, EVENT_REPAIRED,
+	          F_STR("id", message_id_print(t->draft->id, id)),
+	          F_STR("client", t->draft->client),
+	          F_STR("device", t->draft->device),
+	          F_TEXT("repairs", repairs));
+	return true;
+}
+
+static bool repairs_ok(struct transaction *t,
+                       const struct smtp_data_stats *stats,
+                       struct smtp_reply *refusal_r)
+{
+	struct repairs repairs = { t->origin.quirks, t->path_repairs,
+		t->destinations.completed, intake_repairs(t->intake) };
+	struct buf words = BUF_INIT(4096);
+	bool ok;
+
+	if (stats->bare_cr + stats->bare_lf > 0)
+		repairs.intake |= INTAKE_REPAIR(LINE_ENDS);
+	repairs_list(&words, &repairs);
+	ok = accept_repairs(t, buf_text(&words), refusal_r);
+	buf_free(&words);
+	return ok;
+}
+
+static bool senders_ok(const struct transaction *t,
+                       struct smtp_reply *refusal_r)
+{
+	size_t i;
+
+	for (i = 0; i < t->destinations.n; i++) {
+		const struct destination *to = &t->destinations.list[i];
+
+		if (!sender_ok(t, to->account, to->rule, refusal_r))
+			return false;
 	}
-	if (buf_len(&what) > 0)
-		log_event(LOG_INFO, EVENT_REPAIRED,
-		          F_STR("id", message_id_print(t->envelope->id, id)),
-		          F_STR("client", t->origin.client),
-		          F_TEXT("repairs", buf_text(&what)));
-	buf_free(&what);
+	return true;
+}
+
+/* From is known now, and so is the rule of every recipient. */
+static bool settle(struct transaction *t, struct smtp_reply *refusal_r)
+{
+	t->destinations.query.header_known = true;
+	t->destinations.query.header_from = t->draft->header_from;
+	return destinations_settle(&t->destinations, refusal_r) &&
+	       senders_ok(t, refusal_r);
 }
 
 void transaction_set_quirks(struct transaction *t, unsigned quirks)
@@ -283,23 +373,19 @@ void transaction_set_quirks(struct transaction *t, unsigned quirks)
 bool transaction_end(struct transaction *t, const struct smtp_data_stats *stats,
                      struct smtp_reply *refusal_r)
 {
-	unsigned repairs;
-
 	if (!intake_finish(t->intake))
 		return header_too_big(refusal_r);
-	if (!sender_ok(t, refusal_r) ||
-	    !size_fits(t, stats->octets, refusal_r))
+	if (!settle(t, refusal_r) ||
+	    !fits_all(t, stats->octets, refusal_r) ||
+	    !repairs_ok(t, stats, refusal_r))
 		return false;
-	repairs = intake_repairs(t->intake);
-	if (stats->bare_cr + stats->bare_lf > 0)
-		repairs |= INTAKE_REPAIR(LINE_ENDS);
-	log_repaired(t, repairs);
 	intake_free(&t->intake);
-	t->envelope->has_8bit = stats->has_8bit > 0;
 	t->committing = true;
 	body_finish(t->body);
 	return true;
 }
+
+/* ---- the commit ---- */
 
 static void conclude(struct transaction *t, int code, const char *status,
                      const char *text)
@@ -319,36 +405,75 @@ static void conclude_failed(struct transaction *t, bool full)
 		         "The message could not be stored, try again later");
 }
 
-static void log_accepted(const struct envelope *envelope)
+/* What the provider will say to this sender, by its preset. */
+static char *provider_warning(const struct transaction *t,
+                              const struct envelope *envelope)
+{
+	struct send_as_query query = {
+		.account = config_account(t->config, envelope->account),
+		.rule = envelope->rule == NULL
+		                ? NULL
+		                : config_rule(t->config, envelope->rule),
+		.reverse_path = envelope->reverse_path,
+		.header_from = envelope->header_from,
+	};
+	struct send_as sender;
+	char *warning;
+
+	send_as_decide(&query, &sender);
+	warning = xstrdup(sender.warning);
+	send_as_free(&sender);
+	return warning;
+}
+
+static void log_accepted(const struct transaction *t,
+                         const struct envelope *envelope)
 {
 	char *to = envelope_recipient_list(envelope, RECIPIENT_QUEUED, 500);
-	char id[MESSAGE_ID_TEXT];
+	char *warning = provider_warning(t, envelope);
+	char id[MESSAGE_ID_TEXT], first[MESSAGE_ID_TEXT];
 
-	log_event(LOG_INFO, EVENT_ACCEPTED,
+	message_id_print(t->first, first);
+	log_event(warning != NULL ? LOG_WARN : LOG_INFO, EVENT_ACCEPTED,
 	          F_STR("id", message_id_print(envelope->id, id)),
+	          F_STR("part_of", envelope->id == t->first ? NULL : first),
 	          F_STR("client", envelope->client),
+	          F_STR("device", envelope->device),
 	          F_STR("listener", envelope->listener),
+	          F_STR("user", t->origin.user),
 	          F_STR("from", envelope->reverse_path), F_STR("to", to),
 	          F_INT("size", envelope->size),
 	          F_STR("subject", envelope->subject),
-	          F_STR("account", envelope->account));
+	          F_STR("account", envelope->account),
+	          F_STR("rule", envelope->rule), F_STR("warning", warning));
+	free(warning);
 	free(to);
+}
+
+static void enqueue(struct transaction *t)
+{
+	char *bytes = body_take_bytes(t->body);
+	size_t i;
+
+	body_free(&t->body);
+	for (i = 0; i < t->n_envelopes; i++) {
+		log_accepted(t, t->envelopes[i]);
+		queue_add(t->services->queue, &t->envelopes[i],
+		          i == 0 ? bytes : NULL);
+	}
 }
 
 static void on_accepted(void *ctx, const char *error, bool full)
 {
 	struct transaction *t = ctx;
-	char text[80] = "Queued as ", *bytes;
+	char text[80] = "Queued as ";
 
 	if (error != NULL) {
 		conclude_failed(t, full);
 		return;
 	}
-	message_id_print(t->envelope->id, text + strlen(text));
-	log_accepted(t->envelope);
-	bytes = body_take_bytes(t->body);
-	body_free(&t->body);
-	queue_add(t->services->queue, &t->envelope, bytes);
+	message_id_print(t->first, text + strlen(text));
+	enqueue(t);
 	conclude(t, 250, "2.0.0", text);
 }
 
@@ -360,22 +485,30 @@ static void on_body_finish(void *ctx, const char *error, bool full)
 		conclude_failed(t, full);
 		return;
 	}
-	t->envelope->size = body_size(t->body);
-	t->envelope->checksum = body_checksum(t->body);
-	t->envelope->body_in_file = body_is_file(t->body);
-	store_accept(t->services->store, &t->envelope, 1, t->body, on_accepted,
-	             t);
+	t->draft->size = body_size(t->body);
+	t->draft->checksum = body_checksum(t->body);
+	t->draft->body_in_file = body_is_file(t->body);
+	t->envelopes = destinations_divide(&t->destinations, &t->draft,
+	                                   &t->n_envelopes);
+	t->first = t->envelopes[0]->id;
+	store_accept(t->services->store, t->envelopes, t->n_envelopes, t->body,
+	             on_accepted, t);
 }
 
 void transaction_free(struct transaction **transaction)
 {
 	struct transaction *t = *transaction;
+	size_t i;
 
 	if (t == NULL)
 		return;
 	intake_free(&t->intake);
 	body_abort(&t->body);
-	envelope_free(&t->envelope);
+	envelope_free(&t->draft);
+	for (i = 0; i < t->n_envelopes; i++)
+		envelope_free(&t->envelopes[i]);
+	free(t->envelopes);
+	destinations_free(&t->destinations);
 	config_unref(&t->config);
 	free(t);
 	*transaction = NULL;

@@ -24,6 +24,7 @@ struct envelope;
 /* Who is sending; valid as long as the transaction. */
 struct origin {
 	const char *client;   /* address in text */
+	const struct address *address;
 	const char *helo;
 	bool is_esmtp;
 	const struct listener_config *listener;
