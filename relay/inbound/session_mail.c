@@ -25,6 +25,7 @@ static struct origin origin_of(const struct session *session)
 {
 	return (struct origin){
 		.client = session->client_text,
+		.address = &session->client,
 		.helo = session->helo != NULL ? session->helo : "",
 		.is_esmtp = session->is_esmtp,
 		.listener = session->listener,
