@@ -380,6 +380,7 @@ bool transaction_end(struct transaction *t, const struct smtp_data_stats *stats,
 	    !repairs_ok(t, stats, refusal_r))
 		return false;
 	intake_free(&t->intake);
+	t->draft->has_8bit = stats->has_8bit > 0;
 	t->committing = true;
 	body_finish(t->body);
 	return true;
