@@ -71,6 +71,16 @@ static bool takes_login(struct smtp_server *server)
 	return true;
 }
 
+static void refuse_login(struct smtp_server *server)
+{
+	if (server->settings.login_required && !server->secure)
+		refuse_line(server, 538, "5.7.11",
+		            "A login is taken inside TLS only: STARTTLS first");
+	else
+		refuse_line(server, 503, "5.5.1",
+		            "AUTH is not offered here; send without login");
+}
+
 static bool has_mechanism(const struct smtp_server *server, struct text name)
 {
 	struct text words = text_of(server->settings.mechanisms), word;
@@ -99,8 +109,7 @@ command_auth(struct smtp_server *server, const struct smtp_command *command,
 	text_token(&rest, ' ', &mechanism);
 	rest = text_trim(rest);
 	if (!takes_login(server))
-		refuse_line(server, 503, "5.5.1",
-		            "AUTH is not offered here; send without login");
+		refuse_login(server);
 	else if (server->authenticated || server->transaction)
 		refuse_line(server, 503, "5.5.1",
 		            "AUTH is not allowed now");
