@@ -73,7 +73,7 @@ static const char *cure_for(const struct session *session, const char *command,
 	    strncasecmp(command, "AUTH", 4) == 0)
 		return "switch the login off in the device; or, if it insists, "
 		       "set auth = any in a [device] section for it";
-	if (reply->code != 530)
+	if (reply->code != 530 && reply->code != 538)
 		return NULL;
 	if (session->listener->tls == LISTENER_TLS_REQUIRED &&
 	    !stream_is_secure(session->stream))
