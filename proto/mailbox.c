@@ -1,7 +1,7 @@
 #include "proto/mailbox.h"
 
 #include <string.h>
-#include "proto/rfc2047.h"
+#include "proto/phrase.h"
 #include "proto/smtp_path.h"
 #include "proto/smtp_syntax.h"
 #include "proto/utf8.h"
@@ -9,9 +9,8 @@
 enum {
 	NAME_HELD_MAX = 1024,
 	ADDRESS_HELD_MAX = 512,
-	/* Quoted in full, with the longest address, it stays below the 998
-	 * octets of a line. */
-	NAME_PRINTED_MAX = 360,
+	/* With the longest address it stays below the 998 octets of a line. */
+	NAME_PRINTED_MAX = 700,
 };
 
 /* An addr-spec as it is put together from words. */
@@ -223,6 +222,31 @@ static size_t atom_length(struct text text)
 	return len > 0 ? len : 1;
 }
 
+/* An encoded word with commas and the like in it, as some write them; what could
+ * hold an address is not one. */
+static size_t encoded_length(struct text text)
+{
+	unsigned marks = 0;
+
+	for (size_t i = 2; text_starts(text, "=?") && i + 1 < text.len; i++) {
+		char c = text.data[i];
+
+		if ((unsigned char)c <= ' ' || strchr("()<>@[]\"\\", c) != NULL)
+			break;
+		marks += c == '?';
+		if (marks == 3)
+			return text.data[i + 1] == '=' ? i + 2 : 0;
+	}
+	return 0;
+}
+
+static size_t word_length(const struct scan *scan)
+{
+	size_t len = scan->in_angle ? 0 : encoded_length(scan->rest);
+
+	return len > 0 ? len : atom_length(scan->rest);
+}
+
 static void skip_space(struct scan *scan)
 {
 	scan->gap = true;
@@ -266,7 +290,7 @@ static void read_token(struct scan *scan)
 		read_comma(scan);
 		break;
 	default:
-		add_word(scan, atom_length(scan->rest));
+		add_word(scan, word_length(scan));
 	}
 }
 
@@ -298,11 +322,26 @@ static bool is_address(const struct scan *scan, const struct spec *spec)
 	       smtp_address_parse(buf_text(&spec->text), &path);
 }
 
+/* A name that was cut ends before what was cut in two: a character, an encoded
+ * word. */
+static struct text whole_part(struct text name)
+{
+	size_t begin = name.len;
+
+	if (name.len < NAME_HELD_MAX)
+		return name;
+	while (begin > 0 && name.data[begin - 1] != ' ')
+		begin--;
+	if (text_starts(text_skip(name, begin), "=?"))
+		return text_trim(text_make(name.data, begin));
+	return utf8_cut(name, name.len - 1);
+}
+
 /* "John <j@x>" is named by its phrase, "j@x (John)" by its comment. */
 static void take_name(struct mailbox *mailbox, const struct scan *scan)
 {
-	struct text phrase = text_trim(buf_text(&scan->phrase));
-	struct text comment = text_trim(buf_text(&scan->comment));
+	struct text phrase = text_trim(whole_part(buf_text(&scan->phrase)));
+	struct text comment = text_trim(whole_part(buf_text(&scan->comment)));
 	bool by_phrase =
 		comment.len == 0 || (scan->had_angle && phrase.len > 0);
 
@@ -327,46 +366,47 @@ static void take_element(struct mailbox *mailbox, const struct scan *scan)
 		buf_clear(&mailbox->name);
 }
 
-bool mailbox_parse(struct mailbox *mailbox, struct text value)
+static void scan_init(struct scan *scan, struct text value)
 {
-	struct scan scan = {
+	*scan = (struct scan){
 		.rest = value,
 		.phrase = BUF_INIT(NAME_HELD_MAX),
 		.comment = BUF_INIT(NAME_HELD_MAX),
 		.bare = { .text = BUF_INIT(ADDRESS_HELD_MAX) },
 		.angle = { .text = BUF_INIT(ADDRESS_HELD_MAX) },
 	};
+}
 
+static void mailbox_clear(struct mailbox *mailbox)
+{
 	buf_clear(&mailbox->name);
 	buf_clear(&mailbox->address);
 	mailbox->count = 0;
+}
+
+bool mailbox_parse(struct mailbox *mailbox, struct text value)
+{
+	struct scan scan;
+
+	scan_init(&scan, value);
+	mailbox_clear(mailbox);
 	while (read_element(&scan))
 		take_element(mailbox, &scan);
 	scan_free(&scan);
 	return mailbox->count > 0;
 }
 
-static void print_quoted(struct buf *out, struct text name)
+bool mailbox_next(struct mailbox *mailbox, struct text *rest)
 {
-	buf_putc(out, '"');
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.data[i] == '"' || name.data[i] == '\\')
-			buf_putc(out, '\\');
-		buf_putc(out, name.data[i]);
-	}
-	buf_putc(out, '"');
-}
+	struct scan scan;
 
-/* RFC 5322 3.2.5:  phrase = 1*word, here atoms with one space between. */
-static bool is_phrase(struct text name)
-{
-	struct text word;
-
-	while (text_token(&name, ' ', &word))
-		if (!smtp_is_dot_string(word) ||
-		    memchr(word.data, '.', word.len) != NULL)
-			return false;
-	return true;
+	scan_init(&scan, *rest);
+	mailbox_clear(mailbox);
+	while (mailbox->count == 0 && read_element(&scan))
+		take_element(mailbox, &scan);
+	*rest = scan.rest;
+	scan_free(&scan);
+	return mailbox->count > 0;
 }
 
 static void print_clean(struct buf *out, struct text text)
@@ -376,28 +416,17 @@ static void print_clean(struct buf *out, struct text text)
 			buf_putc(out, text.data[i]);
 }
 
-static void print_name(struct buf *out, struct text name)
-{
-	if (smtp_has_8bit(name))
-		rfc2047_encode(out, name, "windows-1252");
-	else if (is_phrase(name))
-		buf_text_append(out, name);
-	else
-		print_quoted(out, name);
-}
-
 void mailbox_print(struct buf *out, struct text name, struct text address)
 {
-	struct buf clean = BUF_INIT(NAME_HELD_MAX);
+	struct buf phrase = BUF_INIT(NAME_PRINTED_MAX);
 
-	print_clean(&clean, utf8_cut(name, NAME_HELD_MAX));
-	name = text_trim(utf8_cut(buf_text(&clean), NAME_PRINTED_MAX));
-	if (name.len > 0) {
-		print_name(out, name);
+	phrase_print(&phrase, name, NAME_PRINTED_MAX);
+	if (buf_len(&phrase) > 0) {
+		buf_text_append(out, buf_text(&phrase));
 		buf_puts(out, " <");
 	}
 	print_clean(out, address);
-	if (name.len > 0)
+	if (buf_len(&phrase) > 0)
 		buf_putc(out, '>');
-	buf_free(&clean);
+	buf_free(&phrase);
 }

@@ -25,11 +25,14 @@ void mailbox_free(struct mailbox *mailbox);
  * read; the name may still hold what looked like one.  Semicolons separate
  * like commas. */
 bool mailbox_parse(struct mailbox *mailbox, struct text value);
+/* The next mailbox that can be read of those in *rest, which moves behind it;
+ * false at the end. */
+bool mailbox_next(struct mailbox *mailbox, struct text *rest);
 
-/* "Name <address>", quoted where it must be (a name with '@' always is), RFC
- * 2047 encoded where it is not ASCII; control characters are left out.  One
- * line, without its end, that fits a header line (RFC 5322 2.1.1): names are
- * cut at 360 octets.  Without a name, the address alone. */
+/* "Name <address>", the name as phrase.h writes it; control characters are
+ * left out.  One line, without its end, that fits a header line (RFC 5322
+ * 2.1.1): of the name at most 700 octets are written, never a part of a
+ * character or an encoded word.  Without a name, the address alone. */
 void mailbox_print(struct buf *out, struct text name, struct text address);
 
 #endif

@@ -1,173 +1,196 @@
-#include "relay/policy/rewrite.h"
+#include "relay/policy/rewrite_plan.h"
 
-#include "proto/mailbox.h"
-#include "proto/rfc5322.h"
 #include "proto/smtp_path.h"
 
-/* Fields that do not go on as they are. */
-static const struct {
-	const char *name;
-	bool always;         /* else only where From changes */
-} dropped[] = {
-	{ "Bcc", true },
-	{ "Resent-Bcc", true },
-	{ "Return-Path", true },
-	{ "From", false },
-	{ "Sender", false },
-	{ "DKIM-Signature", false },
-	{ "ARC-Seal", false },
-	{ "ARC-Message-Signature", false },
-	{ "ARC-Authentication-Results", false },
-	{ "Authentication-Results", false },
-	{ "Disposition-Notification-To", false },
-	{ "Return-Receipt-To", false },
-	{ "Errors-To", false },
-};
+/* More addresses of an old From than anybody answers to. */
+enum { REPLY_TO_MAX = 50, FIELD_MAX = 128 * 1024 };
 
-static bool goes_away(const struct rfc5322_field *field, bool from_changes)
+/* ---- fields of ours ---- */
+
+static bool write_field(struct buf *out, struct text field, struct text name,
+                        struct text address)
 {
-	size_t i;
+	struct buf line = BUF_INIT(FIELD_MAX);
+	bool ok;
 
-	for (i = 0; i < sizeof dropped / sizeof *dropped; i++) {
-		if (rfc5322_field_is(field, dropped[i].name))
-			return dropped[i].always || from_changes;
-	}
-	return false;
+	buf_printf(&line, "%.*s: ", TEXT_ARG(field));
+	mailbox_print(&line, name, address);
+	buf_puts(&line, "\r\n");
+	ok = buf_text_append(out, buf_text(&line));
+	buf_free(&line);
+	return ok;
 }
 
-/* "192.168.1.5" without brackets is no domain, but devices write it. */
-static bool is_number(struct text domain)
+/* Without its quotes. */
+static struct text bare_local(const struct smtp_path *path)
 {
-	struct text label = { NULL, 0 };
-	uint64_t number;
+	struct text local = smtp_path_local(path);
 
-	while (text_token(&domain, '.', &label))
-		continue;
-	return text_to_u64(label, &number);
+	if (local.data[0] == '"')
+		local = text_make(local.data + 1, local.len - 2);
+	return local;
 }
 
-/* Can the old From be answered from outside?  A bare host, .local or .lan
- * cannot. */
-static bool is_answerable(struct text address)
+/* The name people see: the rule's, else the old display name, else the old
+ * local part. */
+static struct text shown_name(const struct plan *plan)
 {
-	static const char *const unreachable[] = { "*@*.local", "*@*.lan",
-		"*@*.internal", "*@*.localdomain", "*@*.home.arpa", "*@[*]" };
+	const struct mailbox *old = &plan->found.from.mailbox;
+	struct text address = buf_text(&old->address);
 	struct smtp_path path;
-	size_t i;
 
-	if (!smtp_address_parse(address, &path) ||
-	    !text_glob(text_of("*@*.*"), address) ||
-	    is_number(smtp_path_domain(&path)))
+	if (plan->rewrite->from_name != NULL)
+		return text_of(plan->rewrite->from_name);
+	if (buf_len(&old->name) > 0)
+		return buf_text(&old->name);
+	if (text_is(address, plan->rewrite->from))
+		return text_of("");
+	if (smtp_address_parse(address, &path))
+		return bare_local(&path);
+	return address;
+}
+
+static bool write_from(struct buf *out, const struct plan *plan)
+{
+	return write_field(out, text_of("From"), shown_name(plan),
+	                   text_of(plan->rewrite->from));
+}
+
+/* Those of the old From that can be answered, one a line. */
+static bool write_old_from(struct buf *out, struct text value)
+{
+	struct buf list = BUF_INIT(FIELD_MAX);
+	struct mailbox mailbox;
+	unsigned n = 0;
+	bool ok = true;
+
+	mailbox_init(&mailbox);
+	while (n < REPLY_TO_MAX && mailbox_next(&mailbox, &value)) {
+		if (!address_is_answerable(buf_text(&mailbox.address)))
+			continue;
+		buf_puts(&list, n++ == 0 ? "Reply-To: " : ",\r\n ");
+		mailbox_print(&list, buf_text(&mailbox.name),
+		              buf_text(&mailbox.address));
+	}
+	if (n > 0)
+		ok = buf_puts(&list, "\r\n") &&
+		     buf_text_append(out, buf_text(&list));
+	mailbox_free(&mailbox);
+	buf_free(&list);
+	return ok;
+}
+
+static bool write_reply_to(struct buf *out, const struct plan *plan)
+{
+	const struct reply_to_value *reply_to = &plan->rewrite->reply_to;
+
+	if (reply_to->kind == REPLY_TO_ADDRESS)
+		return write_field(out, text_of("Reply-To"), text_of(""),
+		                   text_of(reply_to->address));
+	return write_old_from(out, buf_text(&plan->found.from_value));
+}
+
+/* ---- the copy ---- */
+
+/* A receipt for the old From goes where answers go; one that cannot arrive is
+ * not asked for. */
+static bool copy_receipt(struct buf *out, const struct plan *plan,
+                         const struct rfc5322_field *field)
+{
+	const struct reply_to_value *reply_to = &plan->rewrite->reply_to;
+	struct mailbox to;
+	bool is_his, arrives, ok = true;
+
+	mailbox_init(&to);
+	mailbox_parse(&to, field->value);
+	is_his = text_equal_nocase(buf_text(&to.address),
+	                           buf_text(&plan->found.from.mailbox.address));
+	arrives = address_is_answerable(buf_text(&to.address)) &&
+	          !(is_his && reply_to->kind == REPLY_TO_NONE);
+	if (is_his && reply_to->kind == REPLY_TO_ADDRESS)
+		ok = write_field(out, field->name, text_of(""),
+		                 text_of(reply_to->address));
+	else if (arrives)
+		ok = buf_text_append(out, field->raw);
+	mailbox_free(&to);
+	return ok;
+}
+
+/* From is written where it stood. */
+static bool copy_from(struct buf *out, const struct plan *plan,
+                      const struct rfc5322_field *field, unsigned place)
+{
+	if (place != plan->found.from.place)
+		return true;
+	if (plan->writes_from)
+		return write_from(out, plan);
+	return buf_text_append(out, field->raw);
+}
+
+static bool stays(const struct plan *plan, enum field_kind kind)
+{
+	switch (kind) {
+	case FIELD_SENDER:
+		return plan->keeps_sender;
+	case FIELD_REPLY_TO:
+		return plan->keeps_reply_to;
+	case FIELD_SIGNATURE:
+		return plan->keeps_signatures;
+	case FIELD_HIDDEN:
 		return false;
-	for (i = 0; i < sizeof unreachable / sizeof *unreachable; i++) {
-		if (text_glob(text_of(unreachable[i]), address))
-			return false;
+	case FIELD_FROM:
+	case FIELD_RECEIPT:
+	case FIELD_OTHER:
+		break;
 	}
 	return true;
 }
 
-/* The name people see: the old display name, else the old local part. */
-static struct text shown_name(struct mailbox *old)
-{
-	struct text name = buf_text(&old->name);
-	struct smtp_path path;
-
-	if (name.len > 0)
-		return name;
-	if (smtp_address_parse(buf_text(&old->address), &path))
-		return smtp_path_local(&path);
-	return buf_text(&old->address);
-}
-
-static bool write_from(struct buf *out, struct mailbox *old,
-                       const char *address)
-{
-	if (text_is(buf_text(&old->address), address))
-		old->address.start = old->address.end; /* no name of its own */
-	buf_puts(out, "From: ");
-	mailbox_print(out, shown_name(old), text_of(address));
-	return buf_puts(out, "\r\n");
-}
-
-static void write_reply_to(struct buf *out, struct mailbox *old)
-{
-	if (!is_answerable(buf_text(&old->address)))
-		return;
-	buf_puts(out, "Reply-To: ");
-	mailbox_print(out, buf_text(&old->name), buf_text(&old->address));
-	buf_puts(out, "\r\n");
-}
-
-/* What the first pass learns. */
-struct found {
-	struct mailbox from;
-	bool has_from, has_reply_to;
-};
-
-static void look_at(struct found *found, const struct rfc5322_field *field)
-{
-	if (rfc5322_field_is(field, "From") && !found->has_from) {
-		found->has_from = true;
-		mailbox_parse(&found->from, field->value);
-	} else if (rfc5322_field_is(field, "Reply-To")) {
-		found->has_reply_to = true;
-	}
-}
-
-static void look_through(struct found *found, struct text header)
-{
-	struct rfc5322_field field;
-	struct rfc5322 reader;
-	struct text body;
-
-	rfc5322_init(&reader, header.len + 1);
-	rfc5322_push(&reader, header);
-	rfc5322_finish(&reader);
-	while (rfc5322_next(&reader, &field, &body) == RFC5322_FIELD)
-		look_at(found, &field);
-	rfc5322_free(&reader);
-}
-
-/* From is written where it stood, or last where there was none: the trace
- * fields stay in front. */
 static bool copy_fields(struct buf *out, struct text header,
-                        const struct rewrite *rewrite, struct found *found)
+                        const struct plan *plan)
 {
-	bool from_due = rewrite->from != NULL, ok = true;
 	struct rfc5322_field field;
 	struct rfc5322 reader;
 	struct text body;
+	unsigned n_from = 0;
+	bool ok = true;
 
-	rfc5322_init(&reader, header.len + 1);
-	rfc5322_push(&reader, header);
-	rfc5322_finish(&reader);
+	section_begin(&reader, header);
 	while (ok && rfc5322_next(&reader, &field, &body) == RFC5322_FIELD) {
-		if (from_due && rfc5322_field_is(&field, "From")) {
-			ok = write_from(out, &found->from, rewrite->from);
-			from_due = false;
-		} else if (!goes_away(&field, rewrite->from != NULL)) {
+		enum field_kind kind = field_kind_of(&field);
+
+		if (kind == FIELD_FROM)
+			ok = copy_from(out, plan, &field, ++n_from);
+		else if (kind == FIELD_RECEIPT && plan->moves)
+			ok = copy_receipt(out, plan, &field);
+		else if (stays(plan, kind))
 			ok = buf_text_append(out, field.raw);
-		}
 	}
 	rfc5322_free(&reader);
-	if (ok && from_due)
-		ok = write_from(out, &found->from, rewrite->from);
 	return ok;
+}
+
+/* Last, so that the trace fields stay in front. */
+static bool add_fields(struct buf *out, const struct plan *plan)
+{
+	if (plan->writes_from && plan->found.from.fields == 0 &&
+	    !write_from(out, plan))
+		return false;
+	if (plan->sender != NULL &&
+	    !write_field(out, text_of("Sender"), text_of(""), text_of(plan->sender)))
+		return false;
+	return !plan->writes_reply_to || write_reply_to(out, plan);
 }
 
 bool rewrite_header(struct buf *out, struct text header,
                     const struct rewrite *rewrite)
 {
-	struct found found = { .has_from = false };
+	struct plan plan;
 	bool ok;
 
-	mailbox_init(&found.from);
-	if (rewrite->from != NULL)
-		look_through(&found, header);
-	ok = copy_fields(out, header, rewrite, &found);
-	if (rewrite->from != NULL && !found.has_reply_to &&
-	    !text_is(buf_text(&found.from.address), rewrite->from))
-		write_reply_to(out, &found.from);
-	mailbox_free(&found.from);
-	return ok && buf_puts(out, "\r\n");
+	plan_make(&plan, header, rewrite);
+	ok = copy_fields(out, header, &plan) && add_fields(out, &plan) &&
+	     buf_puts(out, "\r\n");
+	plan_free(&plan);
+	return ok;
 }

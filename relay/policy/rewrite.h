@@ -7,13 +7,18 @@
  * replaced by one written here from parsed parts; no text of a device is ever
  * pasted into another field.
  *
- *   always       Bcc, Resent-Bcc and Return-Path go (RFC 5322 3.6.3 and
- *                3.6.6, RFC 5321 4.4)
- *   with a from  From becomes "old name <from>", one field and one address;
- *                Sender goes; Reply-To is added with the old From where there
- *                was none and the old From can be answered; signatures and
- *                receipts that the change breaks go (DKIM, ARC; RFC 6376 5.4)
- *   with a sender  Sender becomes it, and the signatures go as well
+ *   always        Bcc, Resent-Bcc and Return-Path go (RFC 5322 3.6.3 and
+ *                 3.6.6, RFC 5321 4.4); one From field stays
+ *   with a from   From becomes "old name <from>", one address; Sender goes.
+ *                 Where that changes who it is from, Reply-To is added with
+ *                 those of the old From that can be answered, if none was
+ *                 there; receipts the old From asked for go where answers go,
+ *                 or are not asked for
+ *   with a sender Sender becomes it
+ *
+ * Signatures (DKIM, ARC) and Authentication-Results stay as long as none of
+ * From, Sender and Reply-To changes, and go with the first change (RFC 6376
+ * 5.4).  A From that is right already, to the letter, is not written anew.
  */
 #ifndef RELAY_POLICY_REWRITE_H
 #define RELAY_POLICY_REWRITE_H
@@ -30,8 +35,9 @@ struct rewrite {
 	                          of a From that stays with several addresses;
 	                          NULL: none */
 	bool any_sender;       /* a Sender of the device's may stay */
-	struct reply_to_value reply_to; /* when From changes, or it is an
-	                                   address */
+	struct reply_to_value reply_to; /* an address: always.  Original, none:
+	                                   where it changes who it is from;
+	                                   with none the device's goes too */
 };
 
 /* header: the section with its closing empty line.  Returns false when out is
