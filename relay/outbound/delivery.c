@@ -70,7 +70,9 @@ static void decide_sender(struct delivery *delivery)
 	const struct envelope *envelope = envelope_of(delivery);
 	struct send_as_query query = {
 		.account = delivery->account,
-		.rule = config_rule(delivery->config, envelope->rule),
+		.rule = envelope->rule == NULL
+		                ? NULL
+		                : config_rule(delivery->config, envelope->rule),
 		.reverse_path = envelope->reverse_path,
 		.header_from = envelope->header_from,
 	};

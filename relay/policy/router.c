@@ -33,7 +33,7 @@ static const char *find_word(const struct word_list *list, const char *word)
 	size_t i;
 
 	for (i = 0; word != NULL && i < list->n; i++) {
-		if (strcmp(list->words[i], word) == 0)
+		if (text_is(text_of(list->words[i]), word))
 			return list->words[i];
 	}
 	return NULL;

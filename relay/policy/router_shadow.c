@@ -84,7 +84,7 @@ static bool has_word(const struct word_list *list, const char *word)
 	size_t i;
 
 	for (i = 0; i < list->n; i++) {
-		if (strcmp(list->words[i], word) == 0)
+		if (text_is(text_of(list->words[i]), word))
 			return true;
 	}
 	return false;
@@ -96,7 +96,7 @@ static const struct device_config *find_device(const struct config *config,
 	size_t i;
 
 	for (i = 0; i < config->n_devices; i++) {
-		if (strcmp(config->devices[i].name, name) == 0)
+		if (text_is(text_of(config->devices[i].name), name))
 			return &config->devices[i];
 	}
 	return NULL;
@@ -162,7 +162,7 @@ static bool pattern_is_covered(const struct word_list *outer,
 	size_t i;
 
 	for (i = 0; i < outer->n; i++) {
-		if (strcmp(outer->words[i], inner) == 0 ||
+		if (text_is(text_of(outer->words[i]), inner) ||
 		    text_glob(text_of(outer->words[i]), text))
 			return true;
 	}
