@@ -11,7 +11,8 @@
 
 #define SMTP_VERB_MAP(X)                                            \
 	X(HELO) X(EHLO) X(STARTTLS) X(AUTH) X(MAIL) X(RCPT) X(DATA) \
-	X(BDAT) X(RSET) X(NOOP) X(HELP) X(VRFY) X(EXPN) X(QUIT)
+	X(BDAT) X(RSET) X(NOOP) X(HELP) X(VRFY) X(EXPN) X(QUIT)     \
+	X(TURN) X(ETRN) X(XCLIENT) X(XFORWARD)
 
 enum smtp_verb {
 	SMTP_VERB_UNKNOWN,

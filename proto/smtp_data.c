@@ -56,6 +56,7 @@ static const struct step steps[][BYTES] = {
 		[BYTE_LF] = LONE_LF,
 		[BYTE_DOT] = { .next = SMTP_DATA_LF_DOT, .out = OUT_DOT },
 	},
+	/* With lf_end also after LF: see step_for(). */
 	[SMTP_DATA_DOT] = {
 		[BYTE_CR] = { .next = SMTP_DATA_DOT_CR },
 		[BYTE_LF] = LONE_LF,
@@ -136,6 +137,7 @@ static size_t clean_run(struct smtp_data_reader *reader, struct text in)
 			at += len;
 		}
 		if (is_crlf(text_skip(in, at))) {
+			reader->lf_end = false;
 			reader->line = 0;
 			reader->state = SMTP_DATA_START;
 			at += 2;
@@ -187,16 +189,46 @@ static bool passes_clean(enum smtp_data_state state)
 	       state == SMTP_DATA_LF_START;
 }
 
+static const struct step *step_for(const struct smtp_data_reader *reader,
+				   enum byte byte)
+{
+	static const struct step line_end = { .next = SMTP_DATA_START,
+					      .out = OUT_CRLF,
+					      .bare_lf = true };
+	static const struct step end = { .next = SMTP_DATA_END };
+	const struct step *step = &steps[reader->state][byte];
+
+	if (!reader->lf_end || byte != BYTE_LF || !step->bare_lf)
+		return step;
+	return reader->state == SMTP_DATA_DOT ? &end : &line_end;
+}
+
+/* The one CR that may come with lf_end is that of the end itself. */
+static void note_end(struct smtp_data_reader *reader, enum byte byte,
+		     enum smtp_data_state before)
+{
+	if (reader->state == SMTP_DATA_END)
+		reader->stats.lf_ended =
+			before == SMTP_DATA_DOT ||
+			(reader->lf_end && reader->stats.bare_lf > 0);
+	else if (byte == BYTE_CR && reader->state != SMTP_DATA_DOT_CR)
+		reader->lf_end = false;
+	else if (before == SMTP_DATA_DOT_CR)
+		reader->lf_end = false;
+}
+
 static bool take_step(struct smtp_data_reader *reader, struct text *input,
 		      struct text *piece_r)
 {
-	const struct step *step =
-		&steps[reader->state][byte_class(input->data[0])];
+	enum smtp_data_state before = reader->state;
+	enum byte byte = byte_class(input->data[0]);
+	const struct step *step = step_for(reader, byte);
 
 	reader->state = step->next;
 	reader->stats.bare_cr += step->bare_cr;
 	reader->stats.bare_lf += step->bare_lf;
 	reader->stats.lf_dot |= step->lf_dot;
+	note_end(reader, byte, before);
 	if (!step->keep)
 		*input = text_skip(*input, 1);
 	if (step->out == OUT_NONE)

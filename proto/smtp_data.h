@@ -9,7 +9,8 @@
  *
  * For a device that cannot do better, lf_end lets LF "." LF (with or without CR
  * before the last LF) end the data as well, but only while it has held no CR at
- * all; whatever follows in the session is then not read.
+ * all; until then a line that follows LF loses its leading dot, as such a device
+ * doubled it.  Whatever follows in the session is then not read.
  *
  * Writing.  Input has CRLF line ends; each line that begins with a dot gets
  * another; the end adds CRLF if the last line lacks it, then "." CRLF.
@@ -43,7 +44,8 @@ enum smtp_data_state {
 struct smtp_data_reader {
 	enum smtp_data_state state;
 	uint64_t line;        /* octets of the present line */
-	bool lf_end;          /* set by the owner after init */
+	bool lf_end;          /* set by the owner after init; the first CR
+	                         clears it */
 	struct smtp_data_stats stats;
 };
 

@@ -6,6 +6,7 @@
  * The value is one esmtp-value or nothing. */
 struct param {
 	const char *keyword;
+	unsigned offer; /* the SMTP_CAP() that offers it */
 	bool (*read)(struct text value, void *params);
 	const char *broken;
 };
@@ -18,13 +19,15 @@ static bool is_all_digits(struct text text)
 	return text.len > 0;
 }
 
-/* RFC 1870 3:  size-value = 1*20DIGIT */
+/* RFC 1870 3:  size-value = 1*20DIGIT; a hint, and no worse when missing */
 static bool read_size(struct text value, void *params)
 {
 	struct smtp_mail_params *mail = params;
 
-	if (!is_all_digits(value))
-		return false;
+	if (!is_all_digits(value)) {
+		mail->ignored = true;
+		return true;
+	}
 	if (!text_to_u64(value, &mail->size))
 		mail->size = UINT64_MAX;
 	mail->has_size = true;
@@ -64,29 +67,45 @@ static bool read_something(struct text value, void *params)
 	return value.len > 0;
 }
 
+/* RFC 3461 4.1:  notify-list-element = "SUCCESS" / "FAILURE" / "DELAY" */
+static bool is_notify_list(struct text value)
+{
+	struct text word = text_of("");
+
+	while (text_token(&value, ',', &word))
+		if (!text_is(word, "SUCCESS") && !text_is(word, "FAILURE") &&
+		    !text_is(word, "DELAY"))
+			return false;
+	return word.len > 0;
+}
+
 /* Mail libraries send it empty or malformed, and nothing hangs on it. */
 static bool read_notify(struct text value, void *params)
 {
 	struct smtp_rcpt_params *rcpt = params;
 
 	rcpt->notify_never = text_is(value, "NEVER");
+	rcpt->ignored |= !rcpt->notify_never && !is_notify_list(value);
 	return true;
 }
 
 static const struct param mail_params[] = {
-	{ "SIZE", read_size, "SIZE takes a number of octets, as SIZE=52400" },
-	{ "BODY", read_body, "BODY takes 7BIT or 8BITMIME" },
-	{ "AUTH", read_something, "AUTH takes an address or <>" },
-	{ "SMTPUTF8", read_smtputf8, "SMTPUTF8 takes no value" },
-	{ "RET", read_ret, "RET takes FULL or HDRS" },
-	{ "ENVID", read_something, "ENVID takes a value" },
-	{ NULL, NULL, NULL },
+	{ "SIZE", SMTP_CAP(SIZE), read_size, "" },
+	{ "BODY", SMTP_CAP(8BITMIME), read_body,
+	  "BODY takes 7BIT or 8BITMIME" },
+	{ "AUTH", SMTP_CAP(AUTH), read_something,
+	  "AUTH takes an address or <>" },
+	{ "SMTPUTF8", SMTP_CAP(SMTPUTF8), read_smtputf8,
+	  "SMTPUTF8 takes no value" },
+	{ "RET", SMTP_CAP(DSN), read_ret, "RET takes FULL or HDRS" },
+	{ "ENVID", SMTP_CAP(DSN), read_something, "ENVID takes a value" },
+	{ 0 },
 };
 
 static const struct param rcpt_params[] = {
-	{ "NOTIFY", read_notify, "" },
-	{ "ORCPT", read_something, "ORCPT takes an address" },
-	{ NULL, NULL, NULL },
+	{ "NOTIFY", SMTP_CAP(DSN), read_notify, "" },
+	{ "ORCPT", SMTP_CAP(DSN), read_something, "ORCPT takes an address" },
+	{ 0 },
 };
 
 static bool refuse(struct smtp_reply *reply_r, int code, const char *text)
@@ -97,7 +116,8 @@ static bool refuse(struct smtp_reply *reply_r, int code, const char *text)
 
 /* RFC 5321 4.1.2:  esmtp-param = esmtp-keyword ["=" esmtp-value] */
 static bool read_param(const struct param *table, struct text token,
-		       void *params, struct smtp_reply *reply_r)
+		       void *params, unsigned *needs,
+		       struct smtp_reply *reply_r)
 {
 	struct text value = token, keyword = text_of("");
 
@@ -113,18 +133,21 @@ static bool read_param(const struct param *table, struct text token,
 		return refuse(reply_r, 555,
 			      "A parameter behind the address is "
 			      "not known here");
+	*needs |= table->offer;
 	return table->read(value, params) ||
 	       refuse(reply_r, 501, table->broken);
 }
 
 static bool read_params(const struct param *table, struct text rest,
-			void *params, struct smtp_reply *reply_r)
+			void *params, unsigned *needs,
+			struct smtp_reply *reply_r)
 {
 	struct text token;
 
 	while (text_token(&rest, ' ', &token)) {
 		token = text_trim(token);
-		if (token.len > 0 && !read_param(table, token, params, reply_r))
+		if (token.len > 0 &&
+		    !read_param(table, token, params, needs, reply_r))
 			return false;
 	}
 	return true;
@@ -134,12 +157,14 @@ bool smtp_mail_params_parse(struct text rest, struct smtp_mail_params *params_r,
 			    struct smtp_reply *reply_r)
 {
 	*params_r = (struct smtp_mail_params){ 0 };
-	return read_params(mail_params, rest, params_r, reply_r);
+	return read_params(mail_params, rest, params_r, &params_r->needs,
+			   reply_r);
 }
 
 bool smtp_rcpt_params_parse(struct text rest, struct smtp_rcpt_params *params_r,
 			    struct smtp_reply *reply_r)
 {
 	*params_r = (struct smtp_rcpt_params){ 0 };
-	return read_params(rcpt_params, rest, params_r, reply_r);
+	return read_params(rcpt_params, rest, params_r, &params_r->needs,
+			   reply_r);
 }

@@ -1,4 +1,4 @@
-#include "proto/smtp_path.h"
+#include "proto/smtp_path_private.h"
 
 #include <string.h>
 #include "proto/smtp_syntax.h"
@@ -12,25 +12,6 @@ const char *smtp_path_repair_text(enum smtp_path_repair repair)
 	};
 
 	return repair < SMTP_PATH_REPAIRS ? texts[repair] : "";
-}
-
-/* Where one of the stop bytes stands outside of a quoted string; text.len:
- * nowhere, and SIZE_MAX: a quoted string does not end. */
-static size_t find_unquoted(struct text text, const char *stop)
-{
-	bool quoted = false;
-
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.data[i];
-
-		if (c == '"')
-			quoted = !quoted;
-		else if (quoted && c == '\\')
-			i++;
-		else if (!quoted && c != '\0' && strchr(stop, c) != NULL)
-			return i;
-	}
-	return quoted ? SIZE_MAX : text.len;
 }
 
 /* RFC 5321 4.1.2:  A-d-l = At-domain *( "," At-domain )
@@ -69,14 +50,19 @@ static const char *drop_route(struct smtp_path *path)
 }
 
 /* RFC 5321 4.1.2:  Local-part = Dot-string / Quoted-string */
-static const char *check_local(struct text local)
+static const char *check_local(struct smtp_path *path)
 {
+	struct text local = smtp_path_local(path);
+
 	if (local.len == 0)
 		return "The address has nothing before the @ sign";
 	if (local.len > SMTP_LOCAL_MAX)
 		return "The local part of the address is longer than 64 octets";
-	if (!smtp_is_dot_string(local) && !smtp_is_quoted_string(local))
+	if (smtp_is_dot_string(local) || smtp_is_quoted_string(local))
+		return NULL;
+	if (!smtp_is_loose_dot_string(local))
 		return "The local part of the address is malformed";
+	path->repairs |= SMTP_PATH_REPAIR(LOCAL_DOT);
 	return NULL;
 }
 
@@ -115,6 +101,19 @@ static const char *check_bytes(struct text address)
 	return NULL;
 }
 
+/* RFC 5321 has no address without a domain, so a quoted string alone is an
+ * address in quotes. */
+static void unquote_alone(struct smtp_path *path)
+{
+	struct text inside = path_unquote(path->address);
+
+	if (path->at < path->address.len || inside.len == path->address.len)
+		return;
+	path->address = inside;
+	path->at = path_find(inside, "@");
+	path->repairs |= SMTP_PATH_REPAIR(WORDS);
+}
+
 /* address is set; find the parts and check them. */
 static const char *check_mailbox(struct smtp_path *path)
 {
@@ -122,11 +121,12 @@ static const char *check_mailbox(struct smtp_path *path)
 
 	if (error != NULL)
 		return error;
-	path->at = find_unquoted(path->address, "@");
+	path->at = path_find(path->address, "@");
 	if (path->at == SIZE_MAX)
 		return "A quoted string in the address does not end";
+	unquote_alone(path);
 	drop_final_dot(path);
-	error = check_local(smtp_path_local(path));
+	error = check_local(path);
 	if (error == NULL)
 		error = check_domain(path);
 	if (error == NULL && path->address.len + 2 > SMTP_PATH_MAX)
@@ -150,7 +150,7 @@ static const char *split_bracketed(struct text arg, struct smtp_path *path,
 	size_t end;
 
 	arg = text_skip(arg, 1);
-	end = find_unquoted(arg, ">");
+	end = path_find(arg, ">");
 	if (end == SIZE_MAX)
 		return "A quoted string in the address does not end";
 	if (end == arg.len)
@@ -166,7 +166,7 @@ static const char *split_bracketed(struct text arg, struct smtp_path *path,
 static const char *split_bare(struct text arg, struct smtp_path *path,
 			      struct text *rest_r)
 {
-	size_t end = find_unquoted(arg, " \t");
+	size_t end = path_find(arg, " \t");
 
 	if (end == SIZE_MAX)
 		return "A quoted string in the address does not end";
@@ -178,25 +178,59 @@ static const char *split_bare(struct text arg, struct smtp_path *path,
 	return NULL;
 }
 
+static const char *read_as_written(struct text arg, struct smtp_path *path,
+				   struct text *rest_r)
+{
+	bool bracketed = arg.len > 0 && arg.data[0] == '<';
+	const char *error;
+
+	if (!bracketed && path_is_phrase(arg))
+		return "It is not clear which of the words is the address";
+	error = bracketed ? split_bracketed(arg, path, rest_r)
+			  : split_bare(arg, path, rest_r);
+	if (error == NULL)
+		error = drop_route(path);
+	if (error == NULL && path->address.len > 0)
+		error = check_mailbox(path);
+	return error;
+}
+
+static bool read_among_words(struct text arg, struct smtp_path *path,
+			     struct text *rest_r)
+{
+	unsigned repairs = path->repairs & SMTP_PATH_REPAIR(SPACE);
+	struct text address, rest;
+
+	if (!path_among_words(arg, &address, &rest))
+		return false;
+	*path = (struct smtp_path){
+		.address = address,
+		.repairs = repairs | SMTP_PATH_REPAIR(WORDS),
+	};
+	*rest_r = rest;
+	return drop_route(path) == NULL && check_mailbox(path) == NULL;
+}
+
 bool smtp_path_parse(struct text arg, struct smtp_path *path_r,
 		     struct text *rest_r, const char **error_r)
 {
 	const char *error;
+	size_t rest_len;
 
 	*path_r = (struct smtp_path){ .address = text_of("") };
 	*rest_r = text_of("");
-	if (arg.len > 0 && (arg.data[0] == ' ' || arg.data[0] == '\t'))
+	if (arg.len > 0 && path_is_blank(arg.data[0]))
 		path_r->repairs |= SMTP_PATH_REPAIR(SPACE);
 	arg = text_trim(arg);
-	if (arg.len > 0 && arg.data[0] == '<')
-		error = split_bracketed(arg, path_r, rest_r);
-	else
-		error = split_bare(arg, path_r, rest_r);
-	if (error == NULL)
-		error = drop_route(path_r);
-	if (error == NULL && path_r->address.len > 0)
-		error = check_mailbox(path_r);
+	error = read_as_written(arg, path_r, rest_r);
+	if (error != NULL && read_among_words(arg, path_r, rest_r))
+		error = NULL;
 	*rest_r = text_trim(*rest_r);
+	rest_len = rest_r->len;
+	if (error == NULL && !path_skip_comments(rest_r))
+		error = "A comment behind the address does not end";
+	if (rest_r->len < rest_len)
+		path_r->repairs |= SMTP_PATH_REPAIR(WORDS);
 	*error_r = error;
 	return error == NULL;
 }

@@ -4,14 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/smtp_command.h"
 #include "proto/xalloc.h"
 
 enum {
 	LINE_MAX_OCTETS = 12288,     /* RFC 4954 4; RFC 5321 asks for 512 */
 	LINE_GIVE_UP = 1024 * 1024,  /* of an over-long line: then close */
-	DATA_LINE_MAX = 1000000,     /* octets in a line of mail data */
-	OVERSIZE_MAX = 64 * 1024 * 1024, /* read in vain behind a 552 to come */
 	KEPT_MAX = 1024 * 1024,
 	OUTPUT_MAX = 256 * 1024
 };
@@ -36,12 +33,6 @@ const char *smtp_quirk_text(enum smtp_quirk quirk)
 	};
 
 	return texts[quirk];
-}
-
-const struct smtp_data_stats *
-smtp_server_data_stats(const struct smtp_server *server)
-{
-	return &server->data.stats;
 }
 
 unsigned smtp_server_quirks(const struct smtp_server *server)
@@ -103,6 +94,8 @@ void smtp_server_feed(struct smtp_server *server, const void *data, size_t len)
 {
 	if (server->state == SMTP_SERVER_CLOSED)
 		return;
+	if (server->state == SMTP_SERVER_CONNECT && len > 0)
+		server->quirks |= SMTP_QUIRK(PREGREET);
 	if (buf_len(&server->kept) > 0) {
 		/* More than the bound means a caller that ignores is_full(). */
 		if (!buf_append(&server->kept, data, len))
@@ -126,7 +119,7 @@ struct text server_unread(const struct smtp_server *server)
 	return server->input;
 }
 
-static void consume(struct smtp_server *server, size_t len)
+void server_consume(struct smtp_server *server, size_t len)
 {
 	if (buf_len(&server->kept) > 0)
 		buf_consume(&server->kept, len);
@@ -142,7 +135,7 @@ static void keep_unread(struct smtp_server *server)
 	buf_release(&server->kept);
 }
 
-static void forget_input(struct smtp_server *server)
+void server_forget_input(struct smtp_server *server)
 {
 	server->input = (struct text){ NULL, 0 };
 	buf_wipe(&server->kept);
@@ -186,7 +179,9 @@ void server_close(struct smtp_server *server)
 	if (server->transaction)
 		server->owes_reset = true;
 	server->transaction = false;
-	forget_input(server);
+	server->several.left = 0;
+	server->run_again = false;
+	server_forget_input(server);
 }
 
 void server_say(struct smtp_server *server, const struct smtp_reply *reply)
@@ -216,6 +211,7 @@ void server_end_transaction(struct smtp_server *server, bool tell)
 		server->owes_reset = true;
 	server->transaction = false;
 	server->recipients = 0;
+	server->recipient_refused = false;
 	server->discarding = false;
 	if (server->state == SMTP_SERVER_MAIL ||
 	    server->state == SMTP_SERVER_RCPT ||
@@ -239,7 +235,7 @@ void server_mask(const struct smtp_server *server, struct text line, char *out,
 static bool is_bad_command(const struct smtp_reply *reply)
 {
 	return smtp_reply_permanent(reply) &&
-	       (reply->code < 510 || reply->code == 530 ||
+	       (reply->code < 510 || reply->code == 530 || reply->code == 538 ||
 	        reply->status.subject == 5);
 }
 
@@ -262,20 +258,6 @@ void server_refuse(struct smtp_server *server, struct text command,
 	}
 }
 
-void smtp_server_refuse_data(struct smtp_server *server, int code,
-                             const char *status, const char *text)
-{
-	if (server->state != SMTP_SERVER_DATA || server->discarding)
-		return;
-	snprintf(server->refusal_text, sizeof server->refusal_text, "%s", text);
-	server->refusal =
-		smtp_reply_make(code, status, server->refusal_text);
-	server->discarding = true;
-	if (server->transaction)
-		server->owes_reset = true;
-	server->transaction = false;
-}
-
 void smtp_server_goodbye(struct smtp_server *server, int code,
                          const char *status, const char *text)
 {
@@ -289,11 +271,13 @@ void smtp_server_tls_established(struct smtp_server *server,
                                  unsigned capabilities)
 {
 	server->settings.capabilities = capabilities;
+	server->greeted_in_clear = server->state == SMTP_SERVER_TLS;
+	server->wary = server->login_refused = false;
 	server->secure = true;
 	server->is_esmtp = server->authenticated = false;
 	server->quirks = 0;
 	server_end_transaction(server, true);
-	forget_input(server);
+	server_forget_input(server);
 	buf_wipe(&server->line);
 	if (server->state != SMTP_SERVER_CONNECT) /* TLS from the beginning */
 		server_set_state(server, SMTP_SERVER_START);
@@ -309,6 +293,7 @@ enum smtp_server_event_type server_ask(struct smtp_server *server,
 
 void server_close_if_talking(struct smtp_server *server)
 {
+	server->wary = true;
 	if (server_unread(server).len > 0)
 		smtp_server_goodbye(server, 421, "4.7.0",
 		                    "Mail data came without a 354, closing "
@@ -328,8 +313,10 @@ static void skip_line(struct smtp_server *server, struct text input,
 		        : smtp_reply_make(500, "5.5.2", "Line too long");
 
 	server->skipping += input.len;
-	consume(server, input.len);
-	if (newline != NULL) {
+	server_consume(server, input.len);
+	if (server->wary && !in_auth) {
+		server_close_on_mail_data(server);
+	} else if (newline != NULL) {
 		server->skipping = 0;
 		if (in_auth)
 			server_set_state(server, SMTP_SERVER_READY);
@@ -362,7 +349,7 @@ static bool gather_line(struct smtp_server *server)
 		return false;
 	}
 	buf_text_append(&server->line, input);
-	consume(server, input.len);
+	server_consume(server, input.len);
 	return newline != NULL;
 }
 
@@ -401,98 +388,29 @@ static enum smtp_server_event_type meet_tls_hello(struct smtp_server *server)
 static enum smtp_server_event_type
 next_command(struct smtp_server *server, struct smtp_server_event *event)
 {
-	while (server_unread(server).len > 0 &&
+	while ((server->run_again || server_unread(server).len > 0) &&
 	       server->state != SMTP_SERVER_CLOSED && !server->has_refused) {
 		enum smtp_server_event_type type;
 
 		if (is_tls_hello(server))
 			return meet_tls_hello(server);
-		if (!gather_line(server))
-			continue;
-		trim_line_end(&server->line);
+		if (!server->run_again) {
+			if (!gather_line(server))
+				continue;
+			trim_line_end(&server->line);
+		}
 		event->type = SMTP_SERVER_EV_NONE;
 		type = server_run_line(server, event);
 		if (type != SMTP_SERVER_EV_NONE)
 			return type; /* views into line stay until answered */
-		buf_clear(&server->line);
+		if (!server->run_again)
+			buf_clear(&server->line);
 		if (server->owes_reset)
 			break;
 	}
 	if (buf_len(&server->line) == 0)
 		buf_release(&server->line);
 	return SMTP_SERVER_EV_NONE;
-}
-
-/* ---- mail data ---- */
-
-static void check_data(struct smtp_server *server)
-{
-	const struct smtp_data_stats *stats = &server->data.stats;
-	uint64_t max = server->settings.max_message_size;
-	char text[160];
-
-	if (server->discarding)
-		return;
-	if (max > 0 && stats->octets > max) {
-		snprintf(text, sizeof text,
-		         "The message is larger than the %llu octets allowed "
-		         "here", (unsigned long long)max);
-		smtp_server_refuse_data(server, 552, "5.3.4", text);
-	} else if (stats->nul > 0) {
-		smtp_server_refuse_data(server, 554, "5.6.0",
-		                        "The message holds NUL characters");
-	} else if (stats->longest_line > DATA_LINE_MAX ||
-	           server->data.line > DATA_LINE_MAX) {
-		smtp_server_refuse_data(server, 554, "5.6.0",
-		                        "The message has a line of more than "
-		                        "a million octets");
-	}
-}
-
-static enum smtp_server_event_type end_data(struct smtp_server *server,
-                                            struct smtp_server_event *event)
-{
-	if (server->discarding) {
-		struct smtp_reply refusal = server->refusal;
-
-		server_end_transaction(server, false);
-		server_refuse(server, text_of("DATA"), &refusal);
-		return SMTP_SERVER_EV_NONE;
-	}
-	event->data_end = &server->data.stats;
-	return server_ask(server, ASK_DATA_END, SMTP_SERVER_EV_DATA_END);
-}
-
-static enum smtp_server_event_type next_data(struct smtp_server *server,
-                                             struct smtp_server_event *event)
-{
-	uint64_t max = server->settings.max_message_size;
-	struct text input, piece;
-	int result;
-
-	for (;;) {
-		input = server_unread(server);
-		if (input.len == 0)
-			return SMTP_SERVER_EV_NONE;
-		piece = input;
-		result = smtp_data_read(&server->data, &input, &event->chunk);
-		consume(server, piece.len - input.len);
-		if (result < 0)
-			return end_data(server, event);
-		check_data(server);
-		if (max > 0 && server->data.stats.octets >
-		                       2 * max + OVERSIZE_MAX) {
-			/* It was told by SIZE and goes on all the same. */
-			smtp_server_goodbye(server, 552, "5.3.4",
-			                    "The message is far too large, "
-			                    "closing the connection");
-			return SMTP_SERVER_EV_NONE;
-		}
-		if (server->owes_reset || result == 0)
-			return SMTP_SERVER_EV_NONE;
-		if (!server->discarding)
-			return SMTP_SERVER_EV_DATA_CHUNK;
-	}
 }
 
 /* ---- the pull ---- */
@@ -525,13 +443,14 @@ static enum smtp_server_event_type read_on(struct smtp_server *server,
 
 	do {
 		type = server->state == SMTP_SERVER_DATA
-		               ? next_data(server, event)
+		               ? server_next_data(server, event)
 		               : next_command(server, event);
 		if (type == SMTP_SERVER_EV_NONE)
 			type = owed(server, event);
 	} while (type == SMTP_SERVER_EV_NONE &&
 	         server->state != SMTP_SERVER_CLOSED &&
-	         server->state != SMTP_SERVER_TLS && server_unread(server).len > 0);
+	         server->state != SMTP_SERVER_TLS &&
+	         (server->run_again || server_unread(server).len > 0));
 	return type;
 }
 
@@ -547,6 +466,9 @@ enum smtp_server_event_type smtp_server_next(struct smtp_server *server,
 		    server->state == SMTP_SERVER_CONNECT)
 			type = server_ask(server, ASK_CONNECT,
 			           SMTP_SERVER_EV_CONNECT);
+		else if (type == SMTP_SERVER_EV_NONE &&
+		         server->several.left > 0)
+			type = server_next_recipient(server, event_r);
 		else if (type == SMTP_SERVER_EV_NONE &&
 		         server->state != SMTP_SERVER_TLS &&
 		         server->state != SMTP_SERVER_CLOSED)

@@ -17,6 +17,20 @@
  * (552 5.3.4), holds NUL, or a line over a million octets (554 5.6.0).  Each
  * refusal is told as EV_REFUSED, so that a log can name it.
  *
+ * It is kind where that gives the bytes no second meaning, and tells by
+ * smtp_server_quirks() what it forgave:
+ *  - Envelope fields that reach the caller hold no control characters.
+ *  - MAIL inside a transaction is 503 (RFC 5321 4.1.4), but for one whose every
+ *    recipient was refused: it can carry no mail, so RESET is told and the next
+ *    one begins (NESTED_MAIL).
+ *  - A RCPT that names several is asked about one by one and answered once,
+ *    with the worst of the answers; those accepted stay (SEVERAL_RCPT).
+ *  - Behind STARTTLS, MAIL and AUTH may come without EHLO; then no EV_EHLO
+ *    comes, and the old name holds (NO_HELO).
+ *  - What looks like a header field where a command belongs, and behind the end
+ *    of data or a refused DATA what is no command, ends the session: a client
+ *    talks over a refusal, or behind a lone dot in its message (421 4.7.0).
+ *
  * See also: smtp_client.h (the other side), smtp_data.h (dots, line ends).
  * RFC 5321, 1870, 2034, 2920, 3207, 4954, 6152.
  */
@@ -131,7 +145,9 @@ struct smtp_server_settings {
 	bool tls_required;             /* 530 5.7.0 before STARTTLS */
 	bool login_required;           /* 530 5.7.0 to MAIL before AUTH */
 	bool strict;                   /* what is a quirk or a path repair is
-	                                  refused, 501 5.5.4, 5.1.7 or 5.1.3 */
+	                                  refused, with 5xx and the reason; but
+	                                  for source routes (RFC 5321's own) and
+	                                  what the settings above ask for */
 	struct smtp_trace trace;
 };
 
@@ -176,7 +192,8 @@ void smtp_server_tls_established(struct smtp_server *server,
 /* SMTP_QUIRK() bits of the session and of the present transaction. */
 unsigned smtp_server_quirks(const struct smtp_server *server);
 
-/* Of the data that arrives, or came last: for a log of what never ended. */
+/* Of the data that arrives, or came last: for a log of what never ended.
+ * lf_dot tells of a device that says LF.LF. */
 const struct smtp_data_stats *
 smtp_server_data_stats(const struct smtp_server *server);
 

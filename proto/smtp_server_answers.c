@@ -79,8 +79,10 @@ static void answered_mail(struct smtp_server *server, int code)
 
 static void answered_rcpt(struct smtp_server *server, int code)
 {
-	if (code / 100 != 2)
+	if (code / 100 != 2) {
+		server->recipient_refused = true;
 		return;
+	}
 	server->recipients++;
 	server_set_state(server, SMTP_SERVER_RCPT);
 }
@@ -93,6 +95,7 @@ static void answered_data(struct smtp_server *server, int code)
 		return;
 	}
 	smtp_data_reader_init(&server->data);
+	server->data.lf_end = server->settings.lf_end_of_data;
 	server->discarding = false;
 	server_set_state(server, SMTP_SERVER_DATA);
 }
@@ -129,6 +132,75 @@ static void answered(struct smtp_server *server, enum question question,
 	}
 }
 
+/* What comes before the greeting is RFC 5321's to refuse (4.3.1). */
+static bool is_too_early(const struct smtp_server *server,
+                         enum question question, int code)
+{
+	return question == ASK_CONNECT && code / 100 == 2 &&
+	       server->settings.strict &&
+	       (server->quirks & SMTP_QUIRK(PREGREET)) != 0;
+}
+
+static void refuse_early(struct smtp_server *server)
+{
+	struct smtp_reply reply = smtp_reply_make(
+		554, "5.5.0",
+		"Commands came before the greeting, closing the connection");
+
+	server_refuse(server, text_of("(early)"), &reply);
+	server_close(server);
+}
+
+static void say_answer(struct smtp_server *server, enum question question,
+                       const struct smtp_reply *reply)
+{
+	if (question == ASK_EHLO && reply->code == 250 && server->is_esmtp &&
+	    server->settings.capabilities != 0 &&
+	    !server->settings.single_line_ehlo)
+		say_ehlo(server, reply);
+	else
+		server_say(server, reply);
+}
+
+static void conclude(struct smtp_server *server, const struct smtp_reply *reply)
+{
+	buf_wipe(&server->line);
+	if (reply->code == 421 || server->state == SMTP_SERVER_CLOSED)
+		server_close(server); /* and the transaction just opened */
+	if (smtp_reply_positive(reply) || reply->code == 354)
+		server->bad_commands = 0;
+}
+
+static void take_answer(struct smtp_server *server, enum question question,
+                        const struct smtp_reply *reply)
+{
+	say_answer(server, question, reply);
+	if (question == ASK_DATA_END)
+		server_end_transaction(server, false);
+	if (reply->code != 421)
+		answered(server, question, reply->code);
+	/* Behind LF.LF nobody knows where commands begin. */
+	if (question == ASK_DATA_END && server->data.stats.lf_ended)
+		server_close(server);
+	conclude(server, reply);
+}
+
+static void take_answer_of_several(struct smtp_server *server,
+                                   const struct smtp_reply *reply)
+{
+	struct smtp_reply worst = *reply;
+
+	if (reply->code != 421)
+		answered_rcpt(server, reply->code);
+	if (!server_merge_answer(server, &worst))
+		return;
+	if (server->several.full)
+		server_refuse(server, buf_text(&server->line), &worst);
+	else
+		server_say(server, &worst);
+	conclude(server, &worst);
+}
+
 void smtp_server_reply(struct smtp_server *server,
                        const struct smtp_reply *reply)
 {
@@ -136,25 +208,14 @@ void smtp_server_reply(struct smtp_server *server,
 
 	assert(question != ASK_NOTHING);
 	server->asking = ASK_NOTHING;
-	if (is_injection(server, question, reply->code)) {
+	if (is_injection(server, question, reply->code))
 		refuse_injection(server);
-		return;
-	}
-	if (question == ASK_EHLO && reply->code == 250 && server->is_esmtp &&
-	    server->settings.capabilities != 0 &&
-	    !server->settings.single_line_ehlo)
-		say_ehlo(server, reply);
+	else if (is_too_early(server, question, reply->code))
+		refuse_early(server);
+	else if (question == ASK_RCPT && server->several.left > 0)
+		take_answer_of_several(server, reply);
 	else
-		server_say(server, reply);
-	buf_wipe(&server->line);
-	if (question == ASK_DATA_END)
-		server_end_transaction(server, false);
-	if (reply->code != 421)
-		answered(server, question, reply->code);
-	if (reply->code == 421 || server->state == SMTP_SERVER_CLOSED)
-		server_close(server); /* and the transaction just opened */
-	if (smtp_reply_positive(reply) || reply->code == 354)
-		server->bad_commands = 0;
+		take_answer(server, question, reply);
 }
 
 void smtp_server_replyf(struct smtp_server *server, int code,

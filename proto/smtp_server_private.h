@@ -7,6 +7,7 @@
 #ifndef PROTO_SMTP_SERVER_PRIVATE_H
 #define PROTO_SMTP_SERVER_PRIVATE_H
 
+#include "proto/smtp_command.h"
 #include "proto/smtp_server.h"
 
 /* The question that is open, if one is. */
@@ -15,16 +16,35 @@ enum question {
 	ASK_RCPT, ASK_DATA, ASK_DATA_END
 };
 
+/* The recipients of one RCPT that names several: asked about one by one, and
+ * answered with the worst of the answers. */
+struct several {
+	unsigned left;               /* still to be asked about; 0: no such RCPT */
+	struct smtp_path_list list;
+	struct smtp_rcpt_params params;
+	bool full;                   /* max_recipients came before the end */
+	struct smtp_reply worst;
+	char worst_text[300];
+};
+
 struct smtp_server {
 	struct smtp_server_settings settings;
 	enum smtp_server_state state;
 	enum question asking;
 	bool is_esmtp, authenticated;
 	bool secure;                 /* inside TLS */
+	bool greeted_in_clear;       /* by EHLO or HELO, before TLS */
 	bool login_refused;          /* until 2xx or 334, and the next verb: a
 	                                device may go on with it all the same */
 	bool transaction;            /* MAIL was accepted and not yet ended */
 	unsigned recipients;         /* accepted in this transaction */
+	bool recipient_refused;      /* one of it at least */
+	struct several several;
+	bool run_again;              /* the line, now that RESET was told */
+	bool met_line;               /* the session has begun to speak */
+	bool wary;                   /* mail data ended or was refused: what is no
+	                                command may be more of it */
+	unsigned empty_lines;        /* since the last that was not */
 	unsigned bad_commands;       /* since the last good one */
 	unsigned refused_commands;
 	unsigned quirks;             /* SMTP_QUIRK() bits */
@@ -69,9 +89,44 @@ void server_mask(const struct smtp_server *server, struct text line, char *out,
 void server_refuse(struct smtp_server *server, struct text command,
                    const struct smtp_reply *reply);
 
+void server_forget_input(struct smtp_server *server);
+void server_consume(struct smtp_server *server, size_t len);
+
+/* smtp_server_content.c */
+enum smtp_server_event_type server_next_data(struct smtp_server *server,
+                                             struct smtp_server_event *event);
+
 /* smtp_server_commands.c: run the line in server->line, its end taken off.
  * NONE: it has been answered. */
 enum smtp_server_event_type server_run_line(struct smtp_server *server,
                                             struct smtp_server_event *event);
+/* Refuse the line that is being run. */
+void server_refuse_line(struct smtp_server *server, int code,
+                        const char *status, const char *text);
+/* What came is no command: 421 and the end. */
+void server_close_on_mail_data(struct smtp_server *server);
+/* The EHLO reply said these SMTP_CAP() bits; after HELO it was nothing. */
+unsigned server_offered(const struct smtp_server *server);
+
+/* A verb: it asks, or has been answered (NONE). */
+typedef enum smtp_server_event_type
+server_verb(struct smtp_server *server, const struct smtp_command *command,
+            struct smtp_server_event *event);
+
+/* smtp_server_hello.c */
+server_verb server_hello, server_starttls, server_auth;
+enum smtp_server_event_type server_auth_response(
+	struct smtp_server *server, struct text line,
+	struct smtp_server_event *event);
+
+/* smtp_server_envelope.c */
+server_verb server_mail, server_rcpt, server_data;
+/* The next recipient of several. */
+enum smtp_server_event_type
+server_next_recipient(struct smtp_server *server,
+                      struct smtp_server_event *event);
+/* An answer about one of several: false until it was the last, then *reply is
+ * what to say. */
+bool server_merge_answer(struct smtp_server *server, struct smtp_reply *reply);
 
 #endif

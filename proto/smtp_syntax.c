@@ -116,6 +116,19 @@ bool smtp_is_dot_string(struct text text)
 	return is_dotted(text, is_atom);
 }
 
+bool smtp_is_loose_dot_string(struct text text)
+{
+	struct text part;
+	bool has_atom = false;
+
+	while (text_token(&text, '.', &part)) {
+		if (!all_are(part, is_atext))
+			return false;
+		has_atom |= part.len > 0;
+	}
+	return has_atom;
+}
+
 /* RFC 5321 4.1.2:  Quoted-string   = DQUOTE *QcontentSMTP DQUOTE
  *                  qtextSMTP       = %d32-33 / %d35-91 / %d93-126
  *                  quoted-pairSMTP = %d92 %d32-126 */

@@ -16,6 +16,8 @@ bool smtp_has_8bit(struct text text);
 bool smtp_is_domain(struct text text);
 bool smtp_is_address_literal(struct text text); /* "[192.0.2.1]", "[IPv6:..]" */
 bool smtp_is_dot_string(struct text text);      /* atom *("." atom) */
+/* The same with dots anywhere, and one other octet at least. */
+bool smtp_is_loose_dot_string(struct text text);
 bool smtp_is_quoted_string(struct text text);   /* with both quotes */
 bool smtp_is_keyword(struct text text);         /* esmtp-keyword */
 bool smtp_is_esmtp_value(struct text text);

@@ -5,14 +5,15 @@
 #include "proto/smtp_data.h"
 #include "tests/fuzz/fuzz.h"
 
-static bool read_all(struct text input, unsigned step,
-		     struct smtp_data_reader *reader, struct buf *content,
-		     size_t *left_r)
+static bool read_with(struct text input, unsigned step, bool lf_end,
+		      struct smtp_data_reader *reader, struct buf *content,
+		      size_t *left_r)
 {
 	struct text piece, part;
 	int result = 0;
 
 	smtp_data_reader_init(reader);
+	reader->lf_end = lf_end;
 	while (result >= 0 && fuzz_piece(&input, &step, &piece)) {
 		while ((result = smtp_data_read(reader, &piece, &part)) > 0)
 			buf_text_append(content, part);
@@ -21,6 +22,13 @@ static bool read_all(struct text input, unsigned step,
 	}
 	must(reader->stats.octets == buf_len(content));
 	return result < 0;
+}
+
+static bool read_all(struct text input, unsigned step,
+		     struct smtp_data_reader *reader, struct buf *content,
+		     size_t *left_r)
+{
+	return read_with(input, step, false, reader, content, left_r);
 }
 
 static bool has(struct text text, const char *sequence, size_t len)
@@ -63,7 +71,8 @@ static bool equal(const struct smtp_data_stats *a,
 	return a->octets == b->octets && a->bare_cr == b->bare_cr &&
 	       a->bare_lf == b->bare_lf && a->nul == b->nul &&
 	       a->has_8bit == b->has_8bit &&
-	       a->longest_line == b->longest_line && a->lf_dot == b->lf_dot;
+	       a->longest_line == b->longest_line && a->lf_dot == b->lf_dot &&
+	       a->lf_ended == b->lf_ended;
 }
 
 static void write_again(struct text content, unsigned step, struct buf *wire)
@@ -121,6 +130,43 @@ static void check_end(struct text input, bool ended, size_t left)
 	must(!has(text_make(taken.data, taken.len - 1), "\r\n.\r\n", 5));
 }
 
+/* Where LF "." LF ends it: with no CR before, but that of the end itself. */
+static size_t lf_end_of(struct text input)
+{
+	for (size_t i = 0; i < input.len && input.data[i] != '\r'; i++) {
+		struct text rest = text_skip(input, i);
+
+		if ((i == 0 || input.data[i - 1] == '\n') &&
+		    (text_starts(rest, ".\n") ||
+		     (i > 0 && text_starts(rest, ".\r\n"))))
+			return i + (rest.data[1] == '\r' ? 3 : 2);
+	}
+	return 0;
+}
+
+static void check_lf_end(struct text input, unsigned step, bool ended,
+			 size_t left)
+{
+	struct buf whole = BUF_INIT(SIZE_MAX), split = BUF_INIT(SIZE_MAX);
+	struct smtp_data_reader reader[2];
+	size_t lf_left[2] = { 0, 0 }, end = lf_end_of(input);
+	bool lf_ended =
+		read_with(input, 0, true, &reader[0], &whole, &lf_left[0]);
+
+	must(read_with(input, step, true, &reader[1], &split, &lf_left[1]) ==
+	     lf_ended);
+	must(text_equal(buf_text(&whole), buf_text(&split)));
+	must(lf_left[0] == lf_left[1]);
+	must(equal(&reader[0].stats, &reader[1].stats));
+	must(reader[0].stats.lf_ended == (end > 0));
+	must(lf_ended == (end > 0 || ended));
+	must(!lf_ended || lf_left[0] == (end > 0 ? input.len - end : left));
+	check_line_ends(buf_text(&whole));
+	check_stats(&reader[0].stats, buf_text(&whole));
+	buf_free(&whole);
+	buf_free(&split);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf whole = BUF_INIT(SIZE_MAX), split = BUF_INIT(SIZE_MAX);
@@ -139,6 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_stats(&reader[0].stats, buf_text(&whole));
 	if (ended)
 		check_content(buf_text(&whole), step);
+	check_lf_end(input, step, ended, left[0]);
 	buf_free(&whole);
 	buf_free(&split);
 	return 0;

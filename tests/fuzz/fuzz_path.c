@@ -33,11 +33,12 @@ static void check_again(const struct smtp_path *path)
 
 	buf_printf(&wire, "<%.*s> X", TEXT_ARG(path->address));
 	must(smtp_path_parse(buf_text(&wire), &again, &rest, &error));
-	must(again.repairs == 0 && text_is(rest, "X"));
+	must(again.repairs == (path->repairs & SMTP_PATH_REPAIR(LOCAL_DOT)));
+	must(text_is(rest, "X"));
 	must(smtp_path_equal(path, &again));
 	must(text_equal(path->address, again.address));
 	must(smtp_address_parse(path->address, &again) ==
-	     (path->at < path->address.len));
+	     (path->at < path->address.len && again.repairs == 0));
 	buf_free(&wire);
 }
 
@@ -73,6 +74,27 @@ static void check_path(struct text arg)
 	check_params(rest);
 }
 
+static void check_list(struct text arg)
+{
+	struct smtp_path_list list;
+	struct smtp_path path;
+	struct text rest;
+	const char *error = NULL;
+	size_t octets = 0;
+
+	if (!smtp_path_list_parse(arg, &list, &rest))
+		return;
+	must(list.rest.len + rest.len <= arg.len);
+	while (smtp_path_list_next(&list, &path, &error)) {
+		must(error == NULL);
+		check_parts(&path);
+		check_again(&path);
+		octets += path.address.len;
+	}
+	must(octets <= arg.len && (error == NULL || error[0] != '\0'));
+	check_params(rest);
+}
+
 static void check_xtext(struct text text)
 {
 	struct buf out = BUF_INIT(1 << 20);
@@ -96,6 +118,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(strlen(masked) < sizeof(masked));
 	check_path(command.argument);
 	check_path(line);
+	check_list(command.argument);
+	check_list(line);
 	check_xtext(line);
 	return 0;
 }

@@ -16,6 +16,9 @@ enum {
 	FUZZ_SERVER_TIGHT = 4,      /* small limits */
 	FUZZ_SERVER_REFUSES = 8,    /* data, at its first chunk */
 	FUZZ_SERVER_BARE = 16,      /* offers nothing */
+	FUZZ_SERVER_STRICT = 32,
+	FUZZ_SERVER_KIND = 64,      /* any login, one line, LF.LF */
+	FUZZ_SERVER_REQUIRES = 128, /* TLS where offered, and a login */
 
 	FUZZ_CLIENT_STARTTLS = 1,
 	FUZZ_CLIENT_LOGIN = 2,

@@ -2,6 +2,7 @@
  * rules hold, and the story is the same each time. */
 #include <string.h>
 
+#include "proto/smtp_syntax.h"
 #include "tests/fuzz/fuzz_smtp.h"
 #include "tests/support/chance.h"
 #include "tests/support/server_play.h"
@@ -59,6 +60,39 @@ static void on_question(void *ctx, struct server_play *play,
 	server_play_reply(play, code, bears ? status : NULL, "said");
 }
 
+/* Nothing of the envelope can break a line, wherever it is written. */
+static void check_fields(const struct smtp_server_event *event)
+{
+	if (event->type == SMTP_SERVER_EV_EHLO)
+		must(!smtp_has_control(event->ehlo.helo_name) &&
+		     event->ehlo.helo_name.len <= 255);
+	if (event->type == SMTP_SERVER_EV_MAIL)
+		must(!smtp_has_control(event->mail.path.address) &&
+		     !smtp_has_8bit(event->mail.path.address));
+	if (event->type == SMTP_SERVER_EV_RCPT)
+		must(!smtp_has_control(event->rcpt.path.address) &&
+		     !smtp_has_8bit(event->rcpt.path.address) &&
+		     event->rcpt.path.address.len > 0);
+	if (event->type == SMTP_SERVER_EV_AUTH)
+		must(!smtp_has_control(event->auth.mechanism));
+}
+
+/* What is forgiven is refused where it is strict. */
+static void check_quirks(const struct session *session)
+{
+	unsigned quirks =
+		smtp_server_quirks(server_play_engine(session->play));
+	unsigned told = SMTP_QUIRK(PREGREET) | SMTP_QUIRK(PARAMETER) |
+			SMTP_QUIRK(LF_END);
+
+	must(quirks < 1u << SMTP_QUIRKS);
+	if (session->flags & FUZZ_SERVER_STRICT)
+		must((quirks & ~told &
+		      ~(session->flags & FUZZ_SERVER_KIND
+				? SMTP_QUIRK(AUTH_UNOFFERED)
+				: 0u)) == 0);
+}
+
 static void on_event(void *ctx, const struct smtp_server_event *event)
 {
 	struct session *session = ctx;
@@ -66,6 +100,7 @@ static void on_event(void *ctx, const struct smtp_server_event *event)
 	if (event->type == SMTP_SERVER_EV_REFUSED &&
 	    text_starts(event->refused.command, "DATA"))
 		session->depends = true;
+	check_fields(event);
 	if (event->type != SMTP_SERVER_EV_DATA_CHUNK)
 		return;
 	must(event->chunk.len > 0);
@@ -91,6 +126,15 @@ static struct smtp_server_settings engine_of(const struct session *session)
 		engine.capabilities |= SMTP_CAP(AUTH);
 	if (session->flags & FUZZ_SERVER_STARTTLS)
 		engine.capabilities |= SMTP_CAP(STARTTLS);
+	engine.strict = (session->flags & FUZZ_SERVER_STRICT) != 0;
+	if (session->flags & FUZZ_SERVER_KIND)
+		engine.any_login = engine.single_line_ehlo =
+			engine.lf_end_of_data = true;
+	if (session->flags & FUZZ_SERVER_REQUIRES) {
+		engine.login_required = true;
+		engine.tls_required =
+			(session->flags & FUZZ_SERVER_STARTTLS) != 0;
+	}
 	if (session->flags & FUZZ_SERVER_TIGHT) {
 		engine.max_message_size = 20;
 		engine.max_recipients = 2;
@@ -126,12 +170,15 @@ static bool tell(struct text input, const unsigned char head[2], unsigned step,
 	struct text piece;
 
 	session.play = server_play_new(&settings);
+	if (session.flags & FUZZ_SERVER_STRICT)
+		server_play_settle(session.play); /* none is too early */
 	while (fuzz_piece(&input, &step, &piece)) {
 		server_play_feed(session.play, piece);
 		after_feed(&session);
 	}
 	server_play_settle(session.play);
 	must_keep(server_play_broken(session.play));
+	check_quirks(&session);
 	record_cut(server_play_record(session.play));
 	buf_text_append(story,
 			buf_text(&server_play_record(session.play)->lines));

@@ -29,6 +29,15 @@ static unsigned char server_flags(const struct transcript *transcript)
 	    has_word(transcript, "max_recipients", "") ||
 	    has_word(transcript, "max_bad", ""))
 		flags |= FUZZ_SERVER_TIGHT;
+	if (has_word(transcript, "strict", ""))
+		flags |= FUZZ_SERVER_STRICT;
+	if (has_word(transcript, "any_login", "") ||
+	    has_word(transcript, "single_line_ehlo", "") ||
+	    has_word(transcript, "lf_end_of_data", ""))
+		flags |= FUZZ_SERVER_KIND;
+	if (has_word(transcript, "tls_required", "") ||
+	    has_word(transcript, "login_required", ""))
+		flags |= FUZZ_SERVER_REQUIRES;
 	return flags;
 }
 

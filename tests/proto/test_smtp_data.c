@@ -311,6 +311,110 @@ static void check_round_trip(const char *wire, size_t len)
 	buf_free(&writing.wire);
 }
 
+/* With lf_end; lf: LF "." LF was taken for the end. */
+static const struct {
+	struct text wire, content;
+	bool lf;
+} lf_messages[] = {
+	{ BYTES("a\nb\n.\nQUIT\n"), BYTES("a\r\nb\r\n<END>QUIT\n"), true },
+	{ BYTES("a\n.\r\nx"), BYTES("a\r\n<END>x"), true },
+	{ BYTES(".\nx"), BYTES("<END>x"), true },
+	{ BYTES("\n.\n"), BYTES("\r\n<END>"), true },
+	/* Dots are taken off while it has shown no CR. */
+	{ BYTES("..a\n..\n...\n.b\n.\n"),
+	  BYTES(".a\r\n.\r\n..\r\nb\r\n<END>"), true },
+	{ BYTES("a.\n.b.\n. \n.\n"), BYTES("a.\r\nb.\r\n \r\n<END>"), true },
+	/* One CR, and it is a device that knows CRLF. */
+	{ BYTES("a\r\nb\n.\nc\n..\r\n.\r\nx"),
+	  BYTES("a\r\nb\r\n.\r\nc\r\n..\r\n<END>x"), false },
+	{ BYTES("a\rb\n.\n\r\n.\r\n"),
+	  BYTES("a\r\nb\r\n.\r\n\r\n<END>"), false },
+	{ BYTES("a\n.\rb\n.\n\r\n.\r\n"),
+	  BYTES("a\r\n\r\nb\r\n.\r\n\r\n<END>"), false },
+	{ BYTES("a\n.\r\r\n.\r\n"), BYTES("a\r\n\r\n<END>"), false },
+	{ BYTES("a\r\n.\nb\r\n.\r\n"), BYTES("a\r\n\r\nb\r\n<END>"), false },
+	/* The end of one that does it right is no LF.LF. */
+	{ BYTES(".\r\nx"), BYTES("<END>x"), false },
+	{ BYTES("a\r\n.\r\nx"), BYTES("a\r\n<END>x"), false },
+	{ BYTES("a\nb\r\n.\r\nx"), BYTES("a\r\nb\r\n<END>x"), false },
+	{ BYTES("a\n."), BYTES("a\r\n"), false },
+};
+
+static void begin_lf(struct taken *taken)
+{
+	begin(taken);
+	taken->reader.lf_end = true;
+}
+
+static void test_lf_end_whole_and_split(void **state)
+{
+	struct taken taken;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lf_messages); i++) {
+		struct text wire = lf_messages[i].wire;
+
+		for (size_t way = 0; way < guarded_ways(wire); way++) {
+			begin_lf(&taken);
+			guarded_feed(wire, way, take, &taken);
+			assert_bytes("content", buf_text(&taken.content),
+				     lf_messages[i].content);
+			assert_int_equal(taken.reader.stats.lf_ended,
+					 lf_messages[i].lf);
+			buf_free(&taken.content);
+		}
+	}
+}
+
+/* Where the data ends, by the words of smtp_data.h; 0: not yet. */
+static size_t end_by_the_book(struct text wire, bool *lf_r)
+{
+	bool cr = false;
+
+	*lf_r = false;
+	for (size_t i = 0; i < wire.len; i++) {
+		struct text rest = text_skip(wire, i);
+		bool crlf = i == 0 || (i >= 2 && wire.data[i - 1] == '\n' &&
+				       wire.data[i - 2] == '\r');
+		bool lf = !cr && (i == 0 || wire.data[i - 1] == '\n');
+
+		if (crlf && text_starts(rest, ".\r\n"))
+			return i + 3;
+		*lf_r = lf && (text_starts(rest, ".\n") ||
+			       text_starts(rest, ".\r\n"));
+		if (*lf_r)
+			return i + (rest.data[1] == '\r' ? 3 : 2);
+		cr |= wire.data[i] == '\r';
+	}
+	return 0;
+}
+
+static void test_lf_end_by_the_book(void **state)
+{
+	enum { LENGTH = 8 };
+	static const char bytes[] = { '\r', '\n', '.', 'x' };
+	char wire[LENGTH + 6];
+
+	(void)state;
+	memcpy(wire + LENGTH, "x\r\n.\r\n", 6);
+	for (unsigned i = 0; i < 1u << 2 * LENGTH; i++) {
+		struct text rest = text_make(wire, sizeof(wire)), piece;
+		struct smtp_data_reader reader;
+		bool lf;
+
+		for (unsigned n = 0; n < LENGTH; n++)
+			wire[n] = bytes[i >> 2 * n & 3];
+		smtp_data_reader_init(&reader);
+		reader.lf_end = true;
+		while (smtp_data_read(&reader, &rest, &piece) > 0)
+			;
+		assert_int_equal(sizeof(wire) - rest.len,
+				 end_by_the_book(text_make(wire, sizeof(wire)),
+						 &lf));
+		assert_int_equal(reader.stats.lf_ended, lf);
+	}
+}
+
 static void test_nothing_can_be_smuggled(void **state)
 {
 	enum { LENGTH = 7 };
@@ -334,6 +438,8 @@ int main(void)
 		cmocka_unit_test(test_a_clean_chunk_is_one_view),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_writes_whole_and_split),
+		cmocka_unit_test(test_lf_end_whole_and_split),
+		cmocka_unit_test(test_lf_end_by_the_book),
 		cmocka_unit_test(test_nothing_can_be_smuggled),
 	};
 

@@ -22,22 +22,27 @@ static const struct {
 	  { .has_size = true,
 	    .size = 1000,
 	    .body = SMTP_BODY_8BITMIME,
-	    .smtputf8 = true } },
+	    .smtputf8 = true,
+	    .needs = SMTP_CAP(SIZE) | SMTP_CAP(8BITMIME) | SMTP_CAP(AUTH) |
+		     SMTP_CAP(SMTPUTF8) } },
 	{ BYTES("  size=0   body=7bit  "),
 	  0,
-	  { .has_size = true, .body = SMTP_BODY_7BIT } },
+	  { .has_size = true,
+	    .body = SMTP_BODY_7BIT,
+	    .needs = SMTP_CAP(SIZE) | SMTP_CAP(8BITMIME) } },
 	{ BYTES("SIZE=18446744073709551616"),
 	  0,
-	  { .has_size = true, .size = UINT64_MAX } },
+	  { .has_size = true, .size = UINT64_MAX, .needs = SMTP_CAP(SIZE) } },
 	{ BYTES("SIZE=99999999999999999999999999999999"),
 	  0,
-	  { .has_size = true, .size = UINT64_MAX } },
-	{ BYTES("RET=HDRS ENVID=QQ314159"), 0, { 0 } },
-	{ BYTES("AUTH=e+3Dmc2@example.com"), 0, { 0 } },
-	{ BYTES("SIZE=5e20"), 501, { 0 } },
-	{ BYTES("SIZE=-1"), 501, { 0 } },
-	{ BYTES("SIZE="), 501, { 0 } },
-	{ BYTES("SIZE"), 501, { 0 } },
+	  { .has_size = true, .size = UINT64_MAX, .needs = SMTP_CAP(SIZE) } },
+	{ BYTES("RET=HDRS ENVID=QQ314159"), 0, { .needs = SMTP_CAP(DSN) } },
+	{ BYTES("AUTH=e+3Dmc2@example.com"), 0, { .needs = SMTP_CAP(AUTH) } },
+	/* Q30: a hint that makes no sense is none. */
+	{ BYTES("SIZE=5e20"), 0, { .needs = SMTP_CAP(SIZE), .ignored = true } },
+	{ BYTES("SIZE=-1"), 0, { .needs = SMTP_CAP(SIZE), .ignored = true } },
+	{ BYTES("SIZE="), 0, { .needs = SMTP_CAP(SIZE), .ignored = true } },
+	{ BYTES("SIZE"), 0, { .needs = SMTP_CAP(SIZE), .ignored = true } },
 	{ BYTES("BODY=BINARYMIME"), 501, { 0 } },
 	{ BYTES("BODY"), 501, { 0 } },
 	{ BYTES("SMTPUTF8=yes"), 501, { 0 } },
@@ -77,27 +82,29 @@ static void test_mail(void **state)
 		assert_true(params.size == expected->size);
 		assert_int_equal(params.body, expected->body);
 		assert_int_equal(params.smtputf8, expected->smtputf8);
+		assert_int_equal(params.needs, expected->needs);
+		assert_int_equal(params.ignored, expected->ignored);
 	}
 }
 
 static const struct {
 	struct text rest;
 	int code;
-	bool notify_never;
+	bool notify_never, ignored;
 } rcpts[] = {
-	{ BYTES(""), 0, false },
-	{ BYTES("NOTIFY=NEVER"), 0, true },
-	{ BYTES("notify=never ORCPT=rfc822;a+2Bb@c"), 0, true },
-	{ BYTES("NOTIFY=SUCCESS,FAILURE"), 0, false },
+	{ BYTES(""), 0, false, false },
+	{ BYTES("NOTIFY=NEVER"), 0, true, false },
+	{ BYTES("notify=never ORCPT=rfc822;a+2Bb@c"), 0, true, false },
+	{ BYTES("NOTIFY=SUCCESS,FAILURE"), 0, false, false },
 	/* Q29: mail libraries send it so; nothing hangs on it. */
-	{ BYTES("NOTIFY="), 0, false },
-	{ BYTES("NOTIFY"), 0, false },
-	{ BYTES("NOTIFY=SOMETIMES"), 0, false },
-	{ BYTES("NOTIFY=NEVER,FAILURE"), 0, false },
-	{ BYTES("ORCPT="), 501, false },
-	{ BYTES("SIZE=1"), 555, false },
-	{ BYTES("X=1"), 555, false },
-	{ BYTES("a@b"), 501, false },
+	{ BYTES("NOTIFY="), 0, false, true },
+	{ BYTES("NOTIFY"), 0, false, true },
+	{ BYTES("NOTIFY=SOMETIMES"), 0, false, true },
+	{ BYTES("NOTIFY=NEVER,FAILURE"), 0, false, true },
+	{ BYTES("ORCPT="), 501, false, false },
+	{ BYTES("SIZE=1"), 555, false, false },
+	{ BYTES("X=1"), 555, false, false },
+	{ BYTES("a@b"), 501, false, false },
 };
 
 static void test_rcpt(void **state)
@@ -114,9 +121,12 @@ static void test_rcpt(void **state)
 		    reply.code != rcpts[i].code)
 			fail_msg("%.*s: %d", TEXT_ARG(rcpts[i].rest),
 				 reply.code);
-		if (taken)
-			assert_int_equal(params.notify_never,
-					 rcpts[i].notify_never);
+		if (!taken)
+			continue;
+		assert_int_equal(params.notify_never, rcpts[i].notify_never);
+		assert_int_equal(params.ignored, rcpts[i].ignored);
+		assert_int_equal(params.needs,
+				 rcpts[i].rest.len > 0 ? SMTP_CAP(DSN) : 0);
 	}
 }
 

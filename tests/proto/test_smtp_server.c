@@ -286,7 +286,7 @@ static void test_ten_thousand_recipients(void **state)
 	close_scene(&scene);
 }
 
-/* ---- one that does not listen ---- */
+/* ---- what devices need ---- */
 
 static enum smtp_server_event_type feed_raw(struct smtp_server *server,
 					    const char *bytes,
@@ -295,6 +295,90 @@ static enum smtp_server_event_type feed_raw(struct smtp_server *server,
 	smtp_server_feed(server, bytes, strlen(bytes));
 	return smtp_server_next(server, event);
 }
+
+/* Q15: it fits into one segment, and into the buffer of a device. */
+static void test_the_answer_to_ehlo_is_short(void **state)
+{
+	static const char name[] = "EHLO a\r\n";
+	struct smtp_server_settings settings = usual();
+	struct smtp_server *server;
+	struct smtp_server_event event;
+	char hostname[256];
+	const void *data;
+
+	(void)state;
+	memset(hostname, 'x', 255);
+	hostname[255] = '\0';
+	settings.capabilities |= SMTP_CAP(STARTTLS) | SMTP_CAP(AUTH);
+	settings.mechanisms = "PLAIN LOGIN";
+	settings.max_message_size = UINT64_MAX;
+	server = smtp_server_new(&settings);
+	assert_int_equal(smtp_server_next(server, &event),
+			 SMTP_SERVER_EV_CONNECT);
+	smtp_server_replyf(server, 220, NULL, "hello");
+	smtp_server_output_sent(server, smtp_server_output(server, &data));
+	smtp_server_feed(server, name, strlen(name));
+	assert_int_equal(smtp_server_next(server, &event), SMTP_SERVER_EV_EHLO);
+	smtp_server_replyf(server, 250, NULL, "%s", hostname);
+	assert_in_range(smtp_server_output(server, &data), 300, 511);
+	smtp_server_free(&server);
+}
+
+/* Q54: a log about a device that hangs can say that it said LF.LF. */
+static void test_what_was_met_in_the_data_so_far(void **state)
+{
+	struct smtp_server_settings settings = usual();
+	struct scene scene;
+	const struct smtp_data_stats *stats;
+
+	(void)state;
+	open_scene(&scene, &settings);
+	begin_data(&scene);
+	feed(&scene, "one\n.");
+	stats = smtp_server_data_stats(server_play_engine(scene.play));
+	assert_false(stats->lf_dot);
+	feed(&scene, "\n");
+	assert_true(stats->lf_dot);
+	feed(&scene, "\r\n.\r\n");
+	begin_data(&scene);
+	assert_false(stats->lf_dot);
+	close_scene(&scene);
+}
+
+static void test_each_quirk_has_words(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < SMTP_QUIRKS; i++)
+		assert_true(smtp_quirk_text((enum smtp_quirk)i)[0] != '\0');
+	assert_string_equal(smtp_quirk_text(SMTP_QUIRK_BIT_NO_HELO), "no HELO");
+}
+
+/* RFC 8314: where TLS comes first there is no greeting before it. */
+static void test_tls_from_the_beginning(void **state)
+{
+	struct smtp_server_settings settings = usual();
+	struct smtp_server *server;
+	struct smtp_server_event event;
+
+	(void)state;
+	settings.tls_required = true;
+	server = smtp_server_new(&settings);
+	smtp_server_tls_established(server, SMTP_CAP(SIZE));
+	assert_int_equal(smtp_server_next(server, &event),
+			 SMTP_SERVER_EV_CONNECT);
+	smtp_server_replyf(server, 220, NULL, "hello");
+	assert_int_equal(feed_raw(server, "MAIL FROM:<>\r\n", &event),
+			 SMTP_SERVER_EV_REFUSED);
+	assert_int_equal(event.refused.reply.code, 503);
+	assert_int_equal(feed_raw(server, "HELO a\r\n", &event),
+			 SMTP_SERVER_EV_EHLO);
+	smtp_server_replyf(server, 250, NULL, "me");
+	assert_int_equal(feed_raw(server, "MAIL FROM:<>\r\n", &event),
+			 SMTP_SERVER_EV_MAIL);
+	smtp_server_free(&server);
+}
+
+/* ---- one that does not listen ---- */
 
 static struct smtp_server *open_raw(const struct smtp_server_settings *settings)
 {
@@ -640,6 +724,10 @@ int main(void)
 		cmocka_unit_test(test_the_longest_line_of_data),
 		cmocka_unit_test(test_too_large_a_message),
 		cmocka_unit_test(test_far_too_large_a_message),
+		cmocka_unit_test(test_the_answer_to_ehlo_is_short),
+		cmocka_unit_test(test_what_was_met_in_the_data_so_far),
+		cmocka_unit_test(test_each_quirk_has_words),
+		cmocka_unit_test(test_tls_from_the_beginning),
 		cmocka_unit_test(test_output_is_bounded),
 		cmocka_unit_test(test_output_is_bounded_inside_a_transaction),
 		cmocka_unit_test(test_input_is_bounded),

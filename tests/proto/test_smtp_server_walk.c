@@ -22,8 +22,12 @@ enum { MAX_RECIPIENTS = 3, MAX_SIZE = 400, MAX_BAD = 6 };
 /* What the model knows of the session. */
 struct model {
 	enum { START, READY, CLOSED } state;
-	bool in_transaction, authenticated, tls;
+	bool in_transaction, authenticated, tls, is_esmtp;
+	bool greeted_in_clear, recipient_refused;
+	bool wary; /* of mail data where commands belong */
 	unsigned recipients, bad;
+	/* The settings. */
+	bool strict, single_line_ehlo, any_login, tls_required, login_required;
 };
 
 struct walk {
@@ -55,6 +59,7 @@ static void expect_reset(struct walk *walk)
 	if (walk->model.in_transaction)
 		expect(walk, "RESET");
 	walk->model.in_transaction = false;
+	walk->model.recipient_refused = false;
 	walk->model.recipients = 0;
 }
 
@@ -78,6 +83,33 @@ static void expect_refused(struct walk *walk, int code)
 		return;
 	}
 	expect(walk, "REFUSED");
+}
+
+static void expect_mail_data(struct walk *walk)
+{
+	expect_code(walk, 421);
+	expect(walk, "REFUSED");
+	expect_close(walk);
+}
+
+/* True when TLS is required first, and that was told. */
+static bool expect_tls(struct walk *walk)
+{
+	if (!walk->model.tls_required || walk->model.tls)
+		return false;
+	expect_refused(walk, 530);
+	return true;
+}
+
+/* True when the client is greeted, or is forgiven. */
+static bool is_greeted(struct walk *walk)
+{
+	if (walk->model.state == READY)
+		return true;
+	if (!walk->model.greeted_in_clear || walk->model.strict)
+		return false;
+	walk->model.state = READY;
+	return true;
 }
 
 /* A question and its answer; true when it was yes. */
@@ -127,24 +159,66 @@ static void answer_with(struct walk *walk, int yes, int no)
 
 static void do_hello(struct walk *walk)
 {
+	static const char *const lines[] = { "EHLO a", "helo", "HELO b" };
+	unsigned which = chance_below(&walk->chance, COUNT(lines));
+
 	answer_with(walk, 250, 550);
-	if (expect_question(walk, "EHLO"))
-		walk->model.state = READY;
-	if (walk->model.state != CLOSED)
-		expect_reset(walk);
-	say(walk, chance_one_in(&walk->chance, 2) ? "EHLO a" : "helo");
+	walk->model.wary = false;
+	if (which > 0 && expect_tls(walk)) {
+		;
+	} else if (which == 1 && walk->model.strict) {
+		expect_refused(walk, 501);
+	} else {
+		walk->model.is_esmtp = which == 0;
+		if (expect_question(walk, "EHLO"))
+			walk->model.state = READY;
+		if (walk->model.state != CLOSED)
+			expect_reset(walk);
+	}
+	say(walk, lines[which]);
+}
+
+/* What MAIL meets before its argument counts; true when nothing. */
+static bool expect_mail(struct walk *walk)
+{
+	struct model *model = &walk->model;
+
+	model->wary = false;
+	if (expect_tls(walk))
+		return false;
+	if (!is_greeted(walk)) {
+		expect_refused(walk, 503);
+		return false;
+	}
+	if (model->login_required && !model->authenticated) {
+		expect_refused(walk, 530);
+		return false;
+	}
+	if (model->in_transaction &&
+	    (model->recipients > 0 || !model->recipient_refused ||
+	     model->strict)) {
+		expect_refused(walk, 503);
+		return false;
+	}
+	expect_reset(walk); /* a dead one */
+	return true;
+}
+
+static bool takes_params(const struct walk *walk)
+{
+	return !walk->model.strict ||
+	       (walk->model.is_esmtp && !walk->model.single_line_ehlo);
 }
 
 static void do_mail(struct walk *walk)
 {
-	bool allowed =
-		walk->model.state == READY && !walk->model.in_transaction;
-
 	answer_with(walk, 250, 550);
-	if (!allowed)
-		expect_refused(walk, 503);
-	else if (expect_question(walk, "MAIL"))
-		walk->model.in_transaction = true;
+	if (expect_mail(walk)) {
+		if (!takes_params(walk))
+			expect_refused(walk, 555);
+		else if (expect_question(walk, "MAIL"))
+			walk->model.in_transaction = true;
+	}
 	say(walk, "MAIL FROM:<a@b.example> SIZE=100");
 }
 
@@ -154,17 +228,34 @@ static void do_bad_mail(struct walk *walk)
 		const char *line;
 		int code;
 	} lines[] = {
+		{ "MAIL", 501 },
 		{ "MAIL FROM:<a b@c>", 501 },
 		{ "MAIL FROM:<a@b.example> X=Y", 555 },
 		{ "MAIL FROM:<a@b.example> SIZE=500", 552 },
-		{ "MAIL", 501 },
 	};
 	unsigned which = chance_below(&walk->chance, COUNT(lines));
-	bool allowed =
-		walk->model.state == READY && !walk->model.in_transaction;
 
-	expect_refused(walk, allowed ? lines[which].code : 503);
+	if (which == 0 && walk->model.wary)
+		expect_mail_data(walk);
+	else if (expect_mail(walk))
+		expect_refused(walk, which == 3 && !takes_params(walk)
+					     ? 555
+					     : lines[which].code);
 	say(walk, lines[which].line);
+}
+
+/* What RCPT meets before its argument counts; true when nothing. */
+static bool expect_rcpt(struct walk *walk)
+{
+	if (expect_tls(walk))
+		return false;
+	if (!walk->model.in_transaction)
+		expect_refused(walk, 503);
+	else if (walk->model.recipients == MAX_RECIPIENTS)
+		expect_refused(walk, 452);
+	else
+		return true;
+	return false;
 }
 
 static void do_rcpt(struct walk *walk)
@@ -172,22 +263,61 @@ static void do_rcpt(struct walk *walk)
 	bool is_bad = chance_one_in(&walk->chance, 8);
 
 	answer_with(walk, 250, 450);
-	if (!walk->model.in_transaction) {
-		expect_refused(walk, 503);
-	} else if (walk->model.recipients == MAX_RECIPIENTS) {
-		expect_refused(walk, 452);
-	} else if (is_bad) {
-		expect_refused(walk, 501);
-	} else if (expect_question(walk, "RCPT")) {
-		walk->model.recipients++;
+	if (expect_rcpt(walk)) {
+		if (is_bad)
+			expect_refused(walk, 501);
+		if (!is_bad && expect_question(walk, "RCPT"))
+			walk->model.recipients++;
+		else
+			walk->model.recipient_refused = true;
 	}
 	say(walk, is_bad ? "RCPT TO:<>" : "rcpt TO:<c@d.example>");
 }
 
+/* Two in one, with one answer for both. */
+static void expect_two(struct walk *walk)
+{
+	struct model *model = &walk->model;
+	bool yes = walk->answer / 100 == 2;
+
+	if (walk->answer != 421) {
+		expect(walk, "RCPT");
+		model->recipients += yes;
+		model->recipient_refused |= !yes;
+	}
+	if (model->recipients == MAX_RECIPIENTS)
+		expect_refused(walk, 452);
+	else if (expect_question(walk, "RCPT"))
+		model->recipients++;
+}
+
+static void do_two_rcpt(struct walk *walk)
+{
+	static const char *const lines[] = {
+		"RCPT TO:<c@d.example,e@f.example>",
+		"RCPT TO:c@d.example; e@f.example",
+		"RCPT TO:<c@d.example>,<e@f.example>;",
+	};
+
+	answer_with(walk, 250, 450);
+	if (expect_rcpt(walk)) {
+		if (!walk->model.strict) {
+			expect_two(walk);
+		} else {
+			expect_refused(walk, 501);
+			walk->model.recipient_refused = true;
+		}
+	}
+	say(walk, lines[chance_below(&walk->chance, COUNT(lines))]);
+}
+
 static void do_rset(struct walk *walk)
 {
-	expect_code(walk, 250);
-	expect_reset(walk);
+	walk->model.wary = false;
+	if (!expect_tls(walk)) {
+		expect_code(walk, 250);
+		expect_reset(walk);
+	}
 	say(walk, "RSET");
 }
 
@@ -202,16 +332,27 @@ static void do_noop(struct walk *walk)
 		      { "VRFY x", 252 } };
 	unsigned which = chance_below(&walk->chance, COUNT(lines));
 
-	expect_code(walk, lines[which].code);
+	if (which < 2 || !expect_tls(walk))
+		expect_code(walk, lines[which].code);
 	say(walk, lines[which].line);
 }
 
 static void do_nonsense(struct walk *walk)
 {
-	static const char *const lines[] = { "FOO", "\x01", "250 ok", "." };
+	static const char *const lines[] = { ".", "FOO", "\x01", "250 ok" };
+	unsigned which = chance_below(&walk->chance, COUNT(lines));
 
-	expect_refused(walk, 500);
-	say(walk, lines[chance_below(&walk->chance, COUNT(lines))]);
+	if (walk->model.wary && which > 0)
+		expect_mail_data(walk);
+	else if (!expect_tls(walk))
+		expect_refused(walk, 500);
+	say(walk, lines[which]);
+}
+
+static void do_header(struct walk *walk)
+{
+	expect_mail_data(walk);
+	say(walk, "Subject: MAIL FROM:<evil@x.example>");
 }
 
 static void do_long_line(struct walk *walk)
@@ -219,13 +360,18 @@ static void do_long_line(struct walk *walk)
 	static char line[20000];
 
 	memset(line, 'x', sizeof(line) - 1);
-	expect_refused(walk, 500);
+	if (walk->model.wary)
+		expect_mail_data(walk);
+	else
+		expect_refused(walk, 500);
 	feed(walk, text_of(line));
 	say(walk, "NOOP");
 }
 
 static void do_empty_line(struct walk *walk)
 {
+	if (walk->model.strict)
+		expect_refused(walk, 500);
 	say(walk, "");
 }
 
@@ -256,26 +402,43 @@ static void do_goodbye(struct walk *walk)
 	server_play_settle(walk->play);
 }
 
+static void secure(struct walk *walk)
+{
+	struct model *model = &walk->model;
+
+	smtp_server_tls_established(server_play_engine(walk->play),
+				    CAPS & ~SMTP_CAP(STARTTLS));
+	model->state = START;
+	model->tls = model->greeted_in_clear = true;
+	model->is_esmtp = model->authenticated = model->wary = false;
+}
+
 static void do_starttls(struct walk *walk)
 {
+	bool yes = false;
+
 	answer_with(walk, 220, 454);
 	if (walk->model.state == START ||
-	    (!walk->model.tls && walk->model.in_transaction)) {
+	    (!walk->model.tls && walk->model.in_transaction))
 		expect_refused(walk, 503);
-		say(walk, "STARTTLS");
-	} else if (walk->model.tls) {
+	else if (walk->model.tls)
 		expect_refused(walk, 502);
-		say(walk, "STARTTLS");
-	} else if (expect_question(walk, "STARTTLS")) {
-		say(walk, "STARTTLS");
-		smtp_server_tls_established(server_play_engine(walk->play),
-					    CAPS & ~SMTP_CAP(STARTTLS));
-		walk->model = (struct model){ .state = START,
-					      .tls = true,
-					      .bad = walk->model.bad };
-	} else {
-		say(walk, "STARTTLS");
-	}
+	else
+		yes = expect_question(walk, "STARTTLS");
+	say(walk, "STARTTLS");
+	if (yes)
+		secure(walk);
+}
+
+/* Not inside TLS, where it is a line like others. */
+static void do_tls_hello(struct walk *walk)
+{
+	if (walk->model.tls)
+		return;
+	expect(walk, "TLS_HELLO");
+	expect_close(walk);
+	walk->command = "(TLS hello)";
+	feed(walk, TEXT("\x16\x03\x01\x02\n\x01\r\nNOOP\r\n"));
 }
 
 /* ---- login ---- */
@@ -300,23 +463,34 @@ static void do_response(struct walk *walk)
 	}
 }
 
+static bool takes_auth(const struct walk *walk)
+{
+	const struct model *model = &walk->model;
+
+	return (takes_params(walk) || model->any_login) &&
+	       !model->in_transaction && !model->authenticated;
+}
+
 static void do_auth(struct walk *walk)
 {
-	bool allowed = walk->model.state == READY &&
-		       !walk->model.in_transaction &&
-		       !walk->model.authenticated;
+	bool foreign = chance_one_in(&walk->chance, 8);
 
 	answer_with(walk, chance_one_in(&walk->chance, 2) ? 334 : 235, 535);
-	if (!allowed) {
+	if (expect_tls(walk)) {
+		;
+	} else if (!is_greeted(walk) || !takes_auth(walk)) {
 		expect_refused(walk, 503);
+	} else if (foreign && !walk->model.any_login) {
+		expect_refused(walk, 504);
+	} else {
+		if (expect_question(walk, "AUTH"))
+			walk->model.authenticated = true;
 		say(walk, "AUTH LOGIN dXNlcg==");
+		if (walk->answer == 334)
+			do_response(walk);
 		return;
 	}
-	if (expect_question(walk, "AUTH"))
-		walk->model.authenticated = true;
-	say(walk, "AUTH LOGIN dXNlcg==");
-	if (walk->answer == 334)
-		do_response(walk);
+	say(walk, foreign ? "AUTH NTLM" : "AUTH LOGIN dXNlcg==");
 }
 
 /* ---- mail data ---- */
@@ -352,12 +526,14 @@ static void end_data(struct walk *walk, int refused)
 		if (walk->answer / 100 == 2)
 			walk->model.bad = 0;
 		walk->model.in_transaction = false;
+		walk->model.recipient_refused = false;
 		walk->model.recipients = 0;
 		if (walk->answer == 421)
 			expect_close(walk);
 	} else {
 		expect_refused(walk, code);
 	}
+	walk->model.wary = true;
 	feed(walk, TEXT(".\r\n"));
 	walk->command = ".";
 }
@@ -391,14 +567,21 @@ static void do_data(struct walk *walk)
 
 	answer_with(walk, 354, 451);
 	walk->command = "DATA";
+	if (expect_tls(walk)) {
+		walk->model.wary = true;
+		say(walk, "DATA");
+		return;
+	}
 	if (!walk->model.in_transaction || walk->model.recipients == 0) {
 		expect_refused(walk, walk->model.in_transaction ? 554 : 503);
+		walk->model.wary = true;
 		say(walk, "DATA");
 		return;
 	}
 	if (!expect_question(walk, "DATA")) {
 		if (walk->model.state != CLOSED)
 			expect_reset(walk);
+		walk->model.wary = true;
 		say(walk, "DATA");
 		return;
 	}
@@ -422,7 +605,8 @@ static const struct {
 	{ do_rcpt, 25 },      { do_data, 20 },    { do_rset, 4 },
 	{ do_noop, 4 },       { do_nonsense, 2 }, { do_long_line, 1 },
 	{ do_empty_line, 2 }, { do_quit, 1 },     { do_bdat, 1 },
-	{ do_goodbye, 1 },    { do_starttls, 2 }, { do_auth, 4 },
+	{ do_goodbye, 1 },    { do_starttls, 4 }, { do_auth, 6 },
+	{ do_two_rcpt, 6 },   { do_header, 1 },   { do_tls_hello, 1 },
 };
 
 static void on_question(void *ctx, struct server_play *play,
@@ -466,15 +650,35 @@ static void on_output(void *ctx, struct text bytes)
 			buf_printf(&walk->actual, "%.3s ", line.data);
 }
 
+static struct model any_model(struct walk *walk)
+{
+	struct chance *chance = &walk->chance;
+
+	return (struct model){
+		.state = START,
+		.strict = chance_one_in(chance, 4),
+		.single_line_ehlo = chance_one_in(chance, 4),
+		.any_login = chance_one_in(chance, 4),
+		.tls_required = chance_one_in(chance, 6),
+		.login_required = chance_one_in(chance, 6),
+	};
+}
+
 static void open_session(struct walk *walk)
 {
+	struct model model = any_model(walk);
 	struct server_play_settings settings = {
 		.engine = { .hostname = "relay.example",
 			    .capabilities = CAPS,
 			    .mechanisms = "LOGIN",
 			    .max_message_size = MAX_SIZE,
 			    .max_recipients = MAX_RECIPIENTS,
-			    .max_bad_commands = MAX_BAD },
+			    .max_bad_commands = MAX_BAD,
+			    .strict = model.strict,
+			    .single_line_ehlo = model.single_line_ehlo,
+			    .any_login = model.any_login,
+			    .tls_required = model.tls_required,
+			    .login_required = model.login_required },
 		.answer = on_question,
 		.event = on_event,
 		.output = on_output,
@@ -482,7 +686,7 @@ static void open_session(struct walk *walk)
 		.late = chance_one_in(&walk->chance, 2),
 	};
 
-	walk->model = (struct model){ .state = START };
+	walk->model = model;
 	walk->answer = 220;
 	walk->play = server_play_new(&settings);
 	server_play_settle(walk->play);

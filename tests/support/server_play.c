@@ -83,6 +83,8 @@ static void print_stats(struct buf *out, const struct smtp_data_stats *stats)
 	print_count(out, "8bit", stats->has_8bit);
 	if (stats->lf_dot)
 		buf_puts(out, " lf_dot");
+	if (stats->lf_ended)
+		buf_puts(out, " lf_ended");
 }
 
 static void print_auth(struct buf *out, const struct smtp_server_event *event)

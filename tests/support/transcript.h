@@ -29,6 +29,8 @@
  *     max_recipients 3           max_bad 5                (of a server)
  *     single_line_ehlo   any_login   lf_end_of_data   strict
  *     tls_required       login_required                   (of a server)
+ *     sasl                       PLAIN and LOGIN are run, each login is right
+ *     early EHLO a\r\n           bytes that come before the greeting
  *     tls starttls|implicit|none login USER SECRET        mechanisms LOGIN
  *     pipelining no              eager                    (of a client)
  *     one_piece                  a cut would be another story: none is made

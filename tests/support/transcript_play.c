@@ -229,6 +229,8 @@ static void play_prologue(struct play *play)
 	transcript_prologue(play->transcript, &bytes);
 	if (buf_len(&bytes) == 0)
 		return;
+	if (!play->transcript->is_client)
+		play->player->settle(play->engine); /* greeted first */
 	play->player->feed(play->engine, buf_text(&bytes));
 	record = play->player->settle(play->engine);
 	record_cut(record);

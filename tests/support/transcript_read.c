@@ -193,8 +193,9 @@ static bool is_setting(const struct transcript_step *step)
 		"play",           "caps",    "mechanisms", "max_size",
 		"max_recipients", "max_bad", "tls",        "login",
 		"pipelining",     "eager",   "one_piece",  "past_ehlo",
-		"single_line_ehlo", "any_login", "lf_end_of_data",
-		"tls_required", "login_required", "strict",
+		"single_line_ehlo", "any_login",  "lf_end_of_data",
+		"tls_required",   "login_required", "strict", "sasl",
+		"early",
 	};
 
 	for (size_t i = 0;

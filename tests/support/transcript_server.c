@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base64.h"
+#include "proto/sasl.h"
 #include "proto/xalloc.h"
 #include "tests/support/server_play.h"
 
@@ -19,6 +21,10 @@ struct cast {
 	char *helo_name;
 	struct answer answers[ANSWERS_MAX]; /* to come */
 	size_t n_answers;
+	struct sasl_server *sasl;           /* NULL: the answers say it */
+	struct buf early;                   /* before the greeting */
+	struct buf challenge;
+	enum sasl_server_result result;
 };
 
 static const struct {
@@ -72,11 +78,55 @@ static void reply_with(struct server_play *play,
 	transcript_words_free(reply.words, 2);
 }
 
+/* ---- logins ---- */
+
+static void on_event(void *ctx, const struct smtp_server_event *event)
+{
+	struct cast *cast = ctx;
+	struct text challenge = text_of("");
+	bool begins = event->type == SMTP_SERVER_EV_AUTH;
+
+	if (cast->sasl == NULL ||
+	    (!begins && event->type != SMTP_SERVER_EV_AUTH_RESPONSE))
+		return;
+	cast->result = SASL_SERVER_BAD;
+	if (begins)
+		sasl_server_free(cast->sasl);
+	if (!begins || sasl_server_init(cast->sasl, event->auth.mechanism))
+		cast->result = sasl_server_step(
+			cast->sasl, event->auth.has_response,
+			event->auth.response, &challenge);
+	buf_clear(&cast->challenge);
+	base64_encode(&cast->challenge, challenge);
+}
+
+static void answer_login(struct cast *cast)
+{
+	struct buf words = BUF_INIT(2000);
+
+	buf_printf(&words, "Welcome %s with %s",
+		   buf_string(&cast->sasl->username),
+		   buf_string(&cast->sasl->password));
+	if (cast->result == SASL_SERVER_CHALLENGE)
+		server_play_reply(cast->play, 334, NULL,
+				  buf_string(&cast->challenge));
+	else if (cast->result == SASL_SERVER_DONE)
+		server_play_reply(cast->play, 235, "2.7.0", buf_string(&words));
+	else
+		server_play_reply(cast->play, 501, "5.5.2", "No such login");
+	buf_free(&words);
+}
+
 static void on_question(void *ctx, struct server_play *play,
 			enum smtp_server_event_type question)
 {
 	struct cast *cast = ctx;
 
+	if (cast->sasl != NULL && (question == SMTP_SERVER_EV_AUTH ||
+				   question == SMTP_SERVER_EV_AUTH_RESPONSE)) {
+		answer_login(cast);
+		return;
+	}
 	for (size_t i = 0; i < cast->n_answers; i++) {
 		if (cast->answers[i].question != question)
 			continue;
@@ -166,6 +216,18 @@ static bool flag(const struct transcript *transcript, const char *name)
 	return transcript_setting(transcript, name) != NULL;
 }
 
+static void speak_early(struct cast *cast)
+{
+	const char *words = transcript_setting(cast->transcript, "early");
+	struct text early;
+
+	if (words == NULL)
+		return;
+	transcript_unescape(&cast->early, text_of(words));
+	early = buf_text(&cast->early);
+	smtp_server_feed(server_play_engine(cast->play), early.data, early.len);
+}
+
 static void *server_begin(const struct transcript *transcript,
 			  const struct transcript_way *way)
 {
@@ -194,13 +256,18 @@ static void *server_begin(const struct transcript *transcript,
 			.strict = flag(transcript, "strict"),
 		},
 		.answer = on_question,
+		.event = on_event,
 		.ctx = cast,
 		.late = way->late,
 		.sips = way->everywhere,
 	};
 
 	cast->transcript = transcript;
+	cast->early = cast->challenge = BUF_INIT(SIZE_MAX);
+	if (flag(transcript, "sasl"))
+		cast->sasl = xcalloc(1, sizeof(*cast->sasl));
 	cast->play = server_play_new(&settings);
+	speak_early(cast);
 	return cast;
 }
 
@@ -275,6 +342,11 @@ static void server_end(void *ctx)
 		transcript_fail(cast->transcript, cast->answers[0].step->line,
 				"nobody asked for this answer");
 	server_play_free(&cast->play);
+	if (cast->sasl != NULL)
+		sasl_server_free(cast->sasl);
+	free(cast->sasl);
+	buf_free(&cast->early);
+	buf_free(&cast->challenge);
 	free(cast);
 }
 
