@@ -4,13 +4,18 @@
 #include <string.h>
 #include <time.h>
 
-/* RFC 5322 2.1.1: no line is longer, so neither is a field's name. */
-enum { NAME_MAX_OCTETS = 998 };
+enum {
+	/* RFC 5322 2.1.1: no line is longer, so neither are a field's name and
+	 * its colon. */
+	NAME_MAX_OCTETS = 997,
+	MBOX_MAX_OCTETS = 998,
+};
 
 void rfc5322_init(struct rfc5322 *reader, size_t limit)
 {
 	*reader = (struct rfc5322){
 		.held = BUF_INIT(limit),
+		.mbox_held = BUF_INIT(MBOX_MAX_OCTETS),
 		.input = text_of(""),
 		.limit = limit,
 	};
@@ -19,6 +24,7 @@ void rfc5322_init(struct rfc5322 *reader, size_t limit)
 void rfc5322_free(struct rfc5322 *reader)
 {
 	buf_free(&reader->held);
+	buf_free(&reader->mbox_held);
 }
 
 void rfc5322_push(struct rfc5322 *reader, struct text data)
@@ -58,17 +64,24 @@ static struct text without_crlf(struct text text)
 	return text;
 }
 
-static enum rfc5322_item hand_out_field(struct rfc5322 *reader,
-					struct rfc5322_field *field_r)
+void rfc5322_field_make(struct rfc5322_field *field_r, struct text raw)
 {
-	struct text raw = buf_text(&reader->held);
 	const char *colon = memchr(raw.data, ':', raw.len);
 	size_t len = (size_t)(colon - raw.data);
 
 	field_r->raw = raw;
 	field_r->name = trim_right(text_make(raw.data, len));
 	field_r->value = without_crlf(text_skip(raw, len + 1));
+}
+
+static enum rfc5322_item hand_out_field(struct rfc5322 *reader,
+					struct rfc5322_field *field_r)
+{
+	rfc5322_field_make(field_r, buf_text(&reader->held));
 	reader->drop_held = true;
+	reader->any = true;
+	reader->mbox |= buf_len(&reader->mbox_held) > 0;
+	buf_free(&reader->mbox_held);
 	return RFC5322_FIELD;
 }
 
@@ -128,8 +141,23 @@ static size_t run_of(struct text text, bool (*is)(char))
 	return len;
 }
 
+/* "From " or ">From " where the first field should begin. */
+static bool is_mbox(const struct rfc5322 *reader)
+{
+	struct text held = buf_text(&reader->held);
+
+	if (held.len > 0 && held.data[0] == '>')
+		held = text_skip(held, 1);
+	return !reader->any && held.len >= 5 &&
+	       memcmp(held.data, "From ", 5) == 0;
+}
+
 static enum rfc5322_item read_colon(struct rfc5322 *reader)
 {
+	if (reader->input.data[0] != ':' && is_mbox(reader)) {
+		reader->line = RFC5322_LINE_MBOX;
+		return RFC5322_NONE;
+	}
 	if (reader->input.data[0] != ':')
 		return end_section(reader, false);
 	reader->line = RFC5322_LINE_FIELD;
@@ -171,9 +199,29 @@ static enum rfc5322_item read_field(struct rfc5322 *reader)
 	return hold(reader, len) ? RFC5322_NONE : fail(reader);
 }
 
+static enum rfc5322_item read_mbox(struct rfc5322 *reader)
+{
+	const char *lf = memchr(reader->input.data, '\n', reader->input.len);
+	size_t len = lf != NULL ? (size_t)(lf - reader->input.data) + 1
+				: reader->input.len;
+	size_t kept = buf_len(&reader->mbox_held) + buf_len(&reader->held);
+	size_t room = kept < MBOX_MAX_OCTETS ? MBOX_MAX_OCTETS - kept : 0;
+
+	if (len > room && room <= reader->limit - reader->seen)
+		return end_section(reader, false);
+	if (!hold(reader, len))
+		return fail(reader);
+	if (lf == NULL)
+		return RFC5322_NONE;
+	buf_text_append(&reader->mbox_held, buf_text(&reader->held));
+	buf_clear(&reader->held);
+	reader->line = RFC5322_LINE_BEGIN;
+	return RFC5322_NONE;
+}
+
 static enum rfc5322_item read_empty(struct rfc5322 *reader)
 {
-	if (reader->input.data[0] != '\n')
+	if (reader->input.data[0] != '\n' || buf_len(&reader->mbox_held) > 0)
 		return end_section(reader, false);
 	reader->input = text_skip(reader->input, 1);
 	buf_clear(&reader->held);
@@ -192,6 +240,8 @@ static enum rfc5322_item read_line(struct rfc5322 *reader,
 		return read_blank(reader);
 	case RFC5322_LINE_EMPTY:
 		return read_empty(reader);
+	case RFC5322_LINE_MBOX:
+		return read_mbox(reader);
 	case RFC5322_LINE_FIELD:
 		break;
 	}
@@ -227,7 +277,10 @@ static enum rfc5322_item next_of_header(struct rfc5322 *reader,
 static enum rfc5322_item next_of_body(struct rfc5322 *reader,
 				      struct text *body_r)
 {
-	*body_r = buf_text(&reader->held);
+	struct buf *held = buf_len(&reader->mbox_held) > 0 ? &reader->mbox_held
+							   : &reader->held;
+
+	*body_r = buf_text(held);
 	if (body_r->len > 0) {
 		reader->drop_held = true;
 		return RFC5322_BODY;
@@ -238,13 +291,21 @@ static enum rfc5322_item next_of_body(struct rfc5322 *reader,
 	return body_r->len > 0 ? RFC5322_BODY : RFC5322_NONE;
 }
 
+static void drop_held(struct rfc5322 *reader)
+{
+	reader->drop_held = false;
+	if (buf_len(&reader->mbox_held) > 0)
+		buf_free(&reader->mbox_held);
+	else
+		buf_clear(&reader->held);
+}
+
 enum rfc5322_item rfc5322_next(struct rfc5322 *reader,
 			       struct rfc5322_field *field_r,
 			       struct text *body_r)
 {
 	if (reader->drop_held)
-		buf_clear(&reader->held);
-	reader->drop_held = false;
+		drop_held(reader);
 	if (reader->state == RFC5322_IN_HEADER)
 		return next_of_header(reader, field_r);
 	if (reader->state == RFC5322_IN_BODY)

@@ -9,6 +9,10 @@
  * is then false at the end of the section.  If it is the first line, the
  * message has no header.
  *
+ * The line that a mailbox file puts before a message ("From sender date", and
+ * ">From " before that) is passed over where a field follows; with none it is
+ * the body's first line like any other.
+ *
  * RFC 5322 2.2, 3.6.  rfc5322_unfold and friends read a single field.
  */
 #ifndef PROTO_RFC5322_H
@@ -38,11 +42,15 @@ struct rfc5322 {
 		RFC5322_LINE_BLANK, /* in the space between name and colon */
 		RFC5322_LINE_FIELD, /* behind the colon, or folded */
 		RFC5322_LINE_EMPTY, /* after CR at the beginning */
+		RFC5322_LINE_MBOX,  /* in "From ", before any field */
 	} line;
 	bool separated;    /* at END: an empty line closed the section */
 	bool finished;     /* rfc5322_finish() was called */
 	bool drop_held;    /* what held has was handed out by the last next() */
+	bool mbox;         /* a mailbox file's line was passed over */
+	bool any;          /* field was handed out */
 	struct buf held;   /* the field, or undecided line, being gathered */
+	struct buf mbox_held; /* such lines, until a field follows */
 	struct text input; /* what rfc5322_push() was given */
 	size_t seen;       /* octets of the section so far */
 	size_t limit;
@@ -59,6 +67,8 @@ enum rfc5322_item rfc5322_next(struct rfc5322 *reader,
                                struct rfc5322_field *field_r,
                                struct text *body_r);
 
+/* The field that these bytes are: a colon must be among them. */
+void rfc5322_field_make(struct rfc5322_field *field_r, struct text raw);
 bool rfc5322_field_is(const struct rfc5322_field *field, const char *name);
 /* The value on one line: folds become one space, ends are trimmed. */
 void rfc5322_unfold(struct buf *out, struct text value);

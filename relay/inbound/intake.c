@@ -3,22 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/mailbox.h"
-#include "proto/rfc5322.h"
+#include "proto/field_text.h"
 #include "proto/smtp_syntax.h"
-#include "proto/utf8.h"
 #include "proto/xalloc.h"
+#include "relay/inbound/intake_private.h"
 
-enum { SUBJECT_MAX = 200, ADDRESS_MAX = 320, MESSAGE_ID_MAX = 998 };
-
-struct intake {
-	struct intake_settings settings;
-	struct envelope *envelope;
-	struct rfc5322 reader;
-	uint64_t emitted;
-	bool has_date, has_message_id, has_from, ended;
-	unsigned repairs;
-};
+_Static_assert(INTAKE_REPAIRS <= 32, "the set of repairs is an unsigned");
 
 const char *intake_repair_text(enum intake_repair repair)
 {
@@ -31,6 +21,8 @@ const char *intake_repair_text(enum intake_repair repair)
 	return texts[repair];
 }
 
+/* ---- what is stored ---- */
+
 static void emit(struct intake *intake, struct text bytes)
 {
 	if (bytes.len == 0)
@@ -39,10 +31,40 @@ static void emit(struct intake *intake, struct text bytes)
 	intake->settings.emit(intake->settings.ctx, bytes.data, bytes.len);
 }
 
-static void date_now(const struct intake *intake, char out[40])
+static void emit_field(struct intake *intake, struct text raw)
 {
-	rfc5322_date(out, intake->settings.now_ms / 1000,
-	             intake->settings.offset_minutes);
+	emit(intake, raw);
+	if (intake->emitted > 2 * INTAKE_HEADER_MAX)
+		intake->error = "The header of the message is larger than a "
+				"megabyte";
+}
+
+void intake_keep(struct intake *intake, const struct rfc5322_field *field)
+{
+	unsigned needs = field_needs(field);
+	struct buf mended = BUF_INIT(FIELD_REPAIR_GROWTH * field->raw.len +
+	                             FIELD_LINE_MAX);
+
+	if (needs == 0) {
+		emit_field(intake, field->raw);
+		return;
+	}
+	intake->repairs |= needs;
+	field_repair(&mended, field, intake->settings.charset);
+	emit_field(intake, buf_text(&mended));
+	buf_free(&mended);
+}
+
+void intake_put(struct intake *intake, const char *name, struct text value)
+{
+	size_t max = FIELD_REPAIR_GROWTH * value.len + FIELD_LINE_MAX;
+	struct buf encoded = BUF_INIT(max), field = BUF_INIT(max);
+
+	field_encode(&encoded, value);
+	field_fold(&field, text_of(name), buf_text(&encoded));
+	emit_field(intake, buf_text(&field));
+	buf_free(&encoded);
+	buf_free(&field);
 }
 
 /* HELO names are whatever a device makes of them; only a harmless one stands
@@ -64,16 +86,19 @@ static void emit_received(struct intake *intake)
 	struct buf field = BUF_INIT(4096);
 	char id[MESSAGE_ID_TEXT], date[40];
 
-	date_now(intake, date);
+	rfc5322_date(date, intake->settings.now_ms / 1000,
+	             intake->settings.offset_minutes);
 	buf_printf(&field,
 	           "Received: from %s ([%s%.*s])\r\n"
 	           "\tby %s (lanpost) with %s id %s;\r\n\t%s\r\n",
 	           harmless_helo(intake), family, client_len, envelope->client,
 	           intake->settings.hostname, intake->settings.protocol,
 	           message_id_print(envelope->id, id), date);
-	emit(intake, buf_text(&field));
+	emit_field(intake, buf_text(&field));
 	buf_free(&field);
 }
+
+/* ---- life ---- */
 
 struct intake *intake_new(const struct intake_settings *settings,
                           struct envelope *envelope)
@@ -101,95 +126,37 @@ unsigned intake_repairs(const struct intake *intake)
 	return intake->repairs;
 }
 
-/* ---- what the header says ---- */
-
-/* The value on one line, cut at max octets, for log and history. */
-static char *shown(struct text value, size_t max)
+const char *intake_error(const struct intake *intake)
 {
-	struct buf line = BUF_INIT(INTAKE_HEADER_MAX);
-	char *copy, *c;
-	size_t len;
-
-	rfc5322_unfold(&line, value);
-	len = utf8_cut(buf_text(&line), max).len;
-	copy = xmemdup0(buf_text(&line).data, len);
-	for (c = copy; c < copy + len; c++) {
-		if (smtp_has_control(text_make(c, 1)))
-			*c = ' ';
-	}
-	buf_free(&line);
-	return copy;
+	return intake->error;
 }
 
-static void note_from(struct intake *intake, struct text value)
-{
-	struct mailbox from;
+/* ---- the section and the body ---- */
 
-	intake->has_from = true;
-	mailbox_init(&from);
-	if (intake->envelope->header_from == NULL &&
-	    mailbox_parse(&from, value) &&
-	    buf_len(&from.address) <= ADDRESS_MAX &&
-	    !smtp_has_control(buf_text(&from.address)))
-		intake->envelope->header_from = text_dup(buf_text(&from.address));
-	mailbox_free(&from);
+static const char *excess_of(struct intake *intake,
+                             const struct rfc5322_field *field)
+{
+	if (++intake->n_fields > INTAKE_FIELDS_MAX)
+		return "The header of the message has more than 2000 fields";
+	if (field->raw.len > INTAKE_FIELD_MAX)
+		return "A header field of the message is larger than 256 KiB";
+	if (field_is_bomb(field))
+		return "Comments in the header of the message nest too deep";
+	return NULL;
 }
 
-static void note_field(struct intake *intake, const struct rfc5322_field *field)
+static void on_field(struct intake *intake, const struct rfc5322_field *field)
 {
-	struct envelope *envelope = intake->envelope;
-
-	if (rfc5322_field_is(field, "Date")) {
-		intake->has_date = true;
-	} else if (rfc5322_field_is(field, "From")) {
-		note_from(intake, field->value);
-	} else if (rfc5322_field_is(field, "Message-ID")) {
-		intake->has_message_id = true;
-		if (envelope->header_id == NULL)
-			envelope->header_id = shown(field->value, MESSAGE_ID_MAX);
-	} else if (rfc5322_field_is(field, "Subject")) {
-		if (envelope->subject == NULL)
-			envelope->subject = shown(field->value, SUBJECT_MAX);
-	}
-}
-
-/* ---- what it lacks ---- */
-
-static void add_date(struct intake *intake)
-{
-	struct buf field = BUF_INIT(256);
-	char date[40];
-
-	date_now(intake, date);
-	buf_printf(&field, "Date: %s\r\n", date);
-	emit(intake, buf_text(&field));
-	buf_free(&field);
-	intake->repairs |= INTAKE_REPAIR(DATE);
-}
-
-static void add_message_id(struct intake *intake)
-{
-	struct buf field = BUF_INIT(1024);
-	char id[MESSAGE_ID_TEXT];
-
-	message_id_print(intake->envelope->id, id);
-	free(intake->envelope->header_id);
-	intake->envelope->header_id =
-		xasprintf("<%s@%s>", id, intake->settings.hostname);
-	buf_printf(&field, "Message-ID: %s\r\n", intake->envelope->header_id);
-	emit(intake, buf_text(&field));
-	buf_free(&field);
-	intake->repairs |= INTAKE_REPAIR(MESSAGE_ID);
+	intake->error = excess_of(intake, field);
+	if (intake->error == NULL)
+		intake_take(intake, field);
 }
 
 static void end_header(struct intake *intake)
 {
-	if (!intake->has_date)
-		add_date(intake);
-	if (!intake->has_message_id)
-		add_message_id(intake);
-	if (!intake->has_from)
-		intake->repairs |= INTAKE_REPAIR(FROM);
+	intake_complete(intake);
+	if (intake->reader.mbox)
+		intake->repairs |= INTAKE_REPAIR(MBOX);
 	if (!intake->reader.separated)
 		intake->repairs |= INTAKE_REPAIR(HEADER);
 	emit(intake, text_of("\r\n"));
@@ -197,39 +164,51 @@ static void end_header(struct intake *intake)
 	intake->ended = true;
 }
 
-static bool drain(struct intake *intake)
+/* False: push more. */
+static bool next_item(struct intake *intake)
 {
 	struct rfc5322_field field;
 	struct text body;
 
-	for (;;) {
-		switch (rfc5322_next(&intake->reader, &field, &body)) {
-		case RFC5322_NONE:
-			return intake->reader.state != RFC5322_FAILED;
-		case RFC5322_FIELD:
-			note_field(intake, &field);
-			emit(intake, field.raw);
-			break;
-		case RFC5322_END:
-			end_header(intake);
-			break;
-		case RFC5322_BODY:
-			emit(intake, body);
-			break;
-		case RFC5322_TOO_BIG:
-			return false;
-		}
+	switch (rfc5322_next(&intake->reader, &field, &body)) {
+	case RFC5322_NONE:
+		return false;
+	case RFC5322_FIELD:
+		on_field(intake, &field);
+		break;
+	case RFC5322_END:
+		end_header(intake);
+		break;
+	case RFC5322_BODY:
+		emit(intake, body);
+		break;
+	case RFC5322_TOO_BIG:
+		intake->error = "The header of the message is larger than a "
+				"megabyte";
+		break;
 	}
+	return true;
+}
+
+static bool drain(struct intake *intake)
+{
+	while (intake->error == NULL && next_item(intake))
+		continue;
+	return intake->error == NULL;
 }
 
 bool intake_push(struct intake *intake, struct text content)
 {
+	if (intake->error != NULL)
+		return false;
 	rfc5322_push(&intake->reader, content);
 	return drain(intake);
 }
 
 bool intake_finish(struct intake *intake)
 {
+	if (intake->error != NULL)
+		return false;
 	rfc5322_finish(&intake->reader);
 	if (!drain(intake))
 		return false;
