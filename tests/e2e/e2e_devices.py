@@ -2,6 +2,7 @@
 message, given as octets with CRLF, to an SMTP server without a login, and
 raises Refused with the device's own words when it does not get through."""
 
+import email.utils
 import smtplib
 import subprocess
 import tempfile
@@ -64,6 +65,10 @@ DEVICES = {function.__name__: function for function in
            (swaks, curl, msmtp, python, nodemailer)}
 
 
+# One of another day would be replaced.
+TODAY = email.utils.formatdate(localtime=True).encode()
+
+
 def scan(token, extra=b"", size=0):
     """A scanner's message with what is easily damaged on the way: dots at the
     start of lines, folded and odd fields, 8-bit text, long lines, blank lines
@@ -71,7 +76,7 @@ def scan(token, extra=b"", size=0):
     head = (b"From: \"Copier, 2nd floor\" <printer@lan.test>\r\n"
             b"To: Boss <boss@example.test>,\r\n\t\"Archive\" <archive@example.test>\r\n"
             b"Subject: Scan " + token.encode() + b"\r\n"
-            b"Date: Fri, 20 Nov 2026 09:15:00 +0100\r\n"
+            b"Date: " + TODAY + b"\r\n"
             b"Message-ID: <" + token.encode() + b"@copier.lan.test>\r\n"
             b"MIME-Version: 1.0\r\n"
             b"x-LOWER-upper:no space after the colon\r\n"

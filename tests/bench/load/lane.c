@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "proto/rfc5322.h"
 #include "proto/smtp_client.h"
 #include "proto/xalloc.h"
 
@@ -53,17 +55,21 @@ static uint64_t whole_lines(uint64_t octets)
 
 static void give_header(struct run *run, struct lane *lane)
 {
-	char header[1024];
-	int len = snprintf(
+	char header[1024], date[40];
+	int len;
+
+	/* A date of another day would be replaced. */
+	rfc5322_date(date, time(NULL), 0);
+	len = snprintf(
 		header, sizeof(header),
 		"From: Scanner <%s>\r\nTo: <%s>\r\n"
 		"Subject: Scan from the third floor, page %zu\r\n"
-		"Date: Thu, 01 Jan 2026 10:00:00 +0000\r\n"
+		"Date: %s\r\n"
 		"Message-ID: <%zu.%" PRIu64 "@device.lan>\r\n"
 		"X-Token: %zu\r\nMIME-Version: 1.0\r\n"
 		"Content-Type: application/octet-stream\r\n"
 		"Content-Transfer-Encoding: base64\r\n\r\n",
-		run->options.from, run->options.to, lane->token, lane->token,
+		run->options.from, run->options.to, lane->token, date, lane->token,
 		run->start, lane->token);
 
 	smtp_client_body(lane->smtp, header, (size_t)len, false);
