@@ -10,7 +10,8 @@
 #include "proto/xalloc.h"
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
-#include "relay/outbound/pool.h"
+#include "relay/outbound/pools.h"
+#include "relay/outbound/refused.h"
 #include "relay/outbound/settlement.h"
 #include "relay/process.h"
 #include "relay/queue/queue.h"
@@ -29,8 +30,7 @@ struct relay {
 	struct services services;
 	struct listener **listeners;
 	size_t n_listeners;
-	struct pool **pools;
-	size_t n_pools;
+	struct pools *pools;
 	struct signal_watch *signals[3];
 	struct timer *housekeeping, *grace;
 	struct turn_end *turn_end;
@@ -42,24 +42,18 @@ struct relay {
 
 /* ---- what wakes up ---- */
 
-static struct pool *pool_of(struct relay *relay, const char *account)
+static const char *route(void *ctx, const struct envelope *envelope)
 {
-	const struct config *config = relay->services.config;
-	size_t i;
+	struct relay *relay = ctx;
 
-	for (i = 0; i < config->n_accounts && i < relay->n_pools; i++) {
-		if (strcmp(config->accounts[i].name, account) == 0)
-			return relay->pools[i];
-	}
-	return NULL;
+	return pools_route(relay->pools, envelope);
 }
 
 static void on_queue_ready(void *ctx, const char *account)
 {
-	struct pool *pool = pool_of(ctx, account);
+	struct relay *relay = ctx;
 
-	if (pool != NULL)
-		pool_kick(pool);
+	pools_kick(relay->pools, account);
 }
 
 static void log_broken(struct relay *relay, const char *error)
@@ -78,7 +72,6 @@ static void on_store_health(void *ctx, const char *error)
 {
 	struct relay *relay = ctx;
 	bool was_broken = relay->broken;
-	size_t i;
 
 	relay->broken = error != NULL;
 	if (relay->broken && !was_broken)
@@ -88,9 +81,9 @@ static void on_store_health(void *ctx, const char *error)
 	log_event(LOG_INFO, EVENT_DISK_LOW,
 	          F_STR("spool", relay->services.config->relay.spool),
 	          F_STR("explanation", "The spool can be written again."));
+	refused_save_again(relay->services.refused);
 	queue_save_again(relay->services.queue);
-	for (i = 0; i < relay->n_pools; i++)
-		pool_kick(relay->pools[i]);
+	pools_kick_all(relay->pools);
 }
 
 static void on_turn_end(void *ctx)
@@ -149,6 +142,7 @@ static void on_housekeeping(void *ctx)
 	look_at_disk(relay);
 	expire(relay);
 	purge(relay);
+	pools_sweep(relay->pools);
 	timer_start(relay->housekeeping, HOUSEKEEPING_MS);
 }
 
@@ -203,20 +197,15 @@ static bool apply(struct relay *relay, struct config *config)
 {
 	struct config *old = relay->services.config;
 	const char *error = NULL;
-	size_t i;
 
-	if (!load_files(relay, config, &error)) {
+	if (!load_files(relay, config, &error) ||
+	    !pools_stage(relay->pools, config, &error)) {
 		log_config_error(error);
 		return false;
 	}
 	relay->services.config = config;
-	for (i = 0; i < relay->n_pools; i++) {
-		if (!pool_reload(relay->pools[i], &error)) {
-			relay->services.config = old;
-			log_config_error(error);
-			return false;
-		}
-	}
+	refused_review(relay->services.refused);
+	pools_commit(relay->pools);
 	take_files(relay);
 	spool_set_limits(relay->services.spool, config->relay.max_spool_size,
 	                 config->relay.min_free_disk);
@@ -286,23 +275,12 @@ static void drain_listeners(struct relay *relay, bool now)
 		listener_drain(relay->listeners[i], now);
 }
 
-static bool deliveries_run(const struct relay *relay)
-{
-	size_t i;
-
-	for (i = 0; i < relay->n_pools; i++) {
-		if (pool_is_busy(relay->pools[i]))
-			return true;
-	}
-	return false;
-}
-
 /* What devices finish now is still taken; what is on its way to the provider
  * is waited for. */
 static void stop_if_done(struct relay *relay)
 {
 	if (relay->draining && open_sessions(relay) == 0 &&
-	    (relay->grace_over || !deliveries_run(relay)))
+	    (relay->grace_over || !pools_are_busy(relay->pools)))
 		loop_stop(relay->services.loop);
 }
 
@@ -339,8 +317,7 @@ static void drain(struct relay *relay, int signum)
 	            (uint64_t)relay->services.config->relay.shutdown_grace_ms);
 	for (i = 0; i < relay->n_listeners; i++)
 		listener_on_empty(relay->listeners[i], on_part_idle, relay);
-	for (i = 0; i < relay->n_pools; i++)
-		pool_drain(relay->pools[i], on_part_idle, relay);
+	pools_drain(relay->pools, on_part_idle, relay);
 	drain_listeners(relay, false);
 	stop_if_done(relay);
 }
@@ -410,6 +387,8 @@ static void log_recovery(const struct store_recovery *recovery)
 static int open_spool(struct relay *relay)
 {
 	const struct relay_config *config = &relay->services.config->relay;
+	static const struct queue_callbacks callbacks = { route,
+		on_queue_ready };
 	struct spool_settings settings = { config->spool,
 		config->max_spool_size, config->min_free_disk };
 	struct store_recovery recovery;
@@ -435,8 +414,8 @@ static int open_spool(struct relay *relay)
 		                        "mail through a power cut or restart"),
 		          F_STR("filesystem", spool_doubtful_filesystem(
 						      relay->services.spool)));
-	relay->services.queue =
-		queue_new(&relay->services, on_queue_ready, relay);
+	relay->services.refused = refused_new(&relay->services);
+	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
 	return EX_OK;
 }
 
@@ -453,20 +432,10 @@ static int open_files(struct relay *relay)
 
 static int open_pools(struct relay *relay)
 {
-	const struct config *config = relay->services.config;
 	const char *error = NULL;
-	size_t i;
 
-	relay->pools = xcalloc(config->n_accounts + 1, sizeof *relay->pools);
-	for (i = 0; i < config->n_accounts; i++) {
-		struct pool *pool = pool_new(&relay->services,
-		                             config->accounts[i].name, &error);
-
-		if (pool == NULL)
-			return fail(EX_CONFIG, error);
-		relay->pools[relay->n_pools++] = pool;
-	}
-	return EX_OK;
+	relay->pools = pools_new(&relay->services, &error);
+	return relay->pools != NULL ? EX_OK : fail(EX_CONFIG, error);
 }
 
 static void watch(struct relay *relay)
@@ -512,9 +481,9 @@ static void take_down(struct relay *relay)
 	size_t i;
 
 	store_close(&relay->services.store);
-	for (i = 0; i < relay->n_pools; i++)
-		pool_free(&relay->pools[i]);
+	pools_free(&relay->pools);
 	queue_free(&relay->services.queue);
+	refused_free(&relay->services.refused);
 	spool_close(&relay->services.spool);
 	for (i = 0; i < relay->n_listeners; i++)
 		listener_free(&relay->listeners[i]);
@@ -525,7 +494,6 @@ static void take_down(struct relay *relay)
 	turn_end_free(&relay->turn_end);
 	loop_free(&relay->services.loop);
 	config_unref(&relay->services.config);
-	free(relay->pools);
 	free(relay->listeners);
 }
 

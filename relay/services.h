@@ -13,6 +13,7 @@ struct config;
 struct spool;
 struct store;
 struct queue;
+struct refused;
 
 struct services {
 	struct loop *loop;
@@ -20,6 +21,7 @@ struct services {
 	struct spool *spool;
 	struct store *store;
 	struct queue *queue;
+	struct refused *refused;
 };
 
 #endif

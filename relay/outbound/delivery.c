@@ -5,8 +5,8 @@
 #include <zlib.h>
 
 #include "proto/xalloc.h"
+#include "relay/outbound/sender.h"
 #include "relay/policy/rewrite.h"
-#include "relay/policy/send_as.h"
 #include "relay/queue/body.h"
 
 enum { BLOCK = 128 * 1024, REWRITTEN_MAX = 4 * 1024 * 1024 };
@@ -47,12 +47,11 @@ static const struct envelope *envelope_of(const struct delivery *delivery)
 	return message_envelope(delivery->message);
 }
 
-static void end(struct delivery *delivery, const struct disposition *trouble)
+static void end(struct delivery *delivery)
 {
 	settlement_commit(&delivery->settlement);
 	delivery->message = NULL;
-	delivery->callbacks->on_end(delivery->ctx, delivery, DELIVERY_SETTLED,
-	                            trouble);
+	delivery->callbacks->on_end(delivery->ctx, delivery, DELIVERY_SETTLED);
 }
 
 static void end_unread(struct delivery *delivery,
@@ -60,25 +59,60 @@ static void end_unread(struct delivery *delivery,
 {
 	settlement_rest(&delivery->settlement, disposition, SMTP_STAGE_READY,
 	                words);
-	end(delivery, NULL);
+	end(delivery);
+}
+
+/* ---- the sender ---- */
+
+static const char *from_of(const struct delivery *delivery)
+{
+	return sender_from(&delivery->sender, envelope_of(delivery));
+}
+
+static bool is_identity(const struct delivery *delivery, const char *address)
+{
+	return address != NULL &&
+	       text_is(text_of(address), account_identity(delivery->account));
+}
+
+/* Which address a refusal at this stage is about; NULL when there is nothing
+ * that the account itself could take the place of. */
+static const char *refused_sender(const struct delivery *delivery,
+                                  enum smtp_stage stage)
+{
+	const char *path = delivery->sender.reverse_path;
+	const char *from = from_of(delivery);
+
+	if (account_identity(delivery->account) == NULL)
+		return NULL;
+	if (stage == SMTP_STAGE_DATA_END && from != NULL &&
+	    !is_identity(delivery, from))
+		return from;
+	return is_identity(delivery, path) ? NULL : path;
+}
+
+/* Words that name a recipient and no sender are about the recipient: those of
+ * a provider that sends to verified addresses only. */
+static bool blames_recipient(const struct delivery *delivery,
+                             const struct smtp_reply *reply)
+{
+	const struct smtp_transaction *transaction = &delivery->job.transaction;
+	const char *from = from_of(delivery);
+	bool named = false;
+	size_t i;
+
+	if (text_find_nocase(reply->text,
+	                     text_of(delivery->sender.reverse_path)) >= 0 ||
+	    (from != NULL && text_find_nocase(reply->text, text_of(from)) >= 0))
+		return false;
+	for (i = 0; i < transaction->n_recipients && !named; i++)
+		named = text_find_nocase(
+				reply->text,
+				text_of(transaction->recipients[i])) >= 0;
+	return named;
 }
 
 /* ---- preparing ---- */
-
-static void decide_sender(struct delivery *delivery)
-{
-	const struct envelope *envelope = envelope_of(delivery);
-	struct send_as_query query = {
-		.account = delivery->account,
-		.rule = envelope->rule == NULL
-		                ? NULL
-		                : config_rule(delivery->config, envelope->rule),
-		.reverse_path = envelope->reverse_path,
-		.header_from = envelope->header_from,
-	};
-
-	send_as_decide(&query, &delivery->sender);
-}
 
 static bool fill_header(struct delivery *delivery)
 {
@@ -87,7 +121,8 @@ static bool fill_header(struct delivery *delivery)
 	struct text header = delivery->bytes;
 	struct rewrite rewrite;
 
-	decide_sender(delivery);
+	sender_decide(delivery->config, delivery->services->refused,
+	              delivery->account, envelope, &delivery->sender);
 	if (sender->verdict == SEND_AS_REJECTED)
 		return false;
 	rewrite = (struct rewrite){
@@ -309,50 +344,71 @@ static void on_body(void *ctx, struct upstream *upstream)
 
 /* ---- what the provider says ---- */
 
-static void note(struct delivery *delivery, size_t recipient,
-                 struct disposition disposition, enum smtp_stage stage,
-                 const struct smtp_reply *reply)
+/* The sender is refused: from now on it is the account itself, if that is not
+ * who was refused. */
+static bool mend_sender(struct delivery *delivery, enum smtp_stage stage,
+                        const struct smtp_reply *reply, const char *line)
 {
-	struct buf line = BUF_INIT(128 * 1024);
+	const char *sender = refused_sender(delivery, stage);
 
-	smtp_reply_line(&line, reply);
-	settlement_result(&delivery->settlement, recipient, disposition, stage,
-	                  buf_string(&line));
-	buf_free(&line);
+	if (sender == NULL || *sender == '\0' ||
+	    blames_recipient(delivery, reply))
+		return false;
+	refused_learn(delivery->services->refused, delivery->account, sender,
+	              line);
+	return true;
+}
+
+/* What the reply means for whom it is about, and for everybody else. */
+static struct disposition judge(struct delivery *delivery,
+                                enum smtp_stage stage,
+                                enum smtp_problem problem,
+                                const struct smtp_reply *reply,
+                                const char *line)
+{
+	struct disposition disposition =
+		disposition_of_reply(stage, problem, reply);
+
+	if (disposition.action == DISPOSITION_REWRITE &&
+	    !mend_sender(delivery, stage, reply, line))
+		disposition = disposition_of_refusal(stage, problem, reply);
+	if (disposition.action == DISPOSITION_REWRITE ||
+	    disposition_is_of_account(&disposition))
+		delivery->callbacks->on_trouble(delivery->ctx, delivery,
+		                                &disposition, line);
+	return disposition;
 }
 
 static void on_recipient(void *ctx, size_t index, const struct smtp_reply *reply)
 {
 	struct delivery *delivery = ctx;
+	struct buf line = BUF_INIT(128 * 1024);
 
-	if (!smtp_reply_positive(reply))
-		note(delivery, delivery->recipients[index],
-		     disposition_of_reply(SMTP_STAGE_RCPT, SMTP_PROBLEM_NONE,
-		                          reply),
-		     SMTP_STAGE_RCPT, reply);
-}
-
-static bool is_account_trouble(const struct disposition *disposition)
-{
-	return disposition->action == DISPOSITION_PAUSE ||
-	       disposition->action == DISPOSITION_WAIT;
+	if (smtp_reply_positive(reply))
+		return;
+	smtp_reply_line(&line, reply);
+	settlement_result(&delivery->settlement, delivery->recipients[index],
+	                  judge(delivery, SMTP_STAGE_RCPT, SMTP_PROBLEM_NONE,
+	                        reply, buf_string(&line)),
+	                  SMTP_STAGE_RCPT, buf_string(&line));
+	buf_free(&line);
 }
 
 static void on_done(void *ctx, enum smtp_stage stage, enum smtp_problem problem,
                     const struct smtp_reply *reply)
 {
 	struct delivery *delivery = ctx;
-	struct disposition disposition = { DISPOSITION_DONE, NULL, NULL, NULL };
 	struct buf line = BUF_INIT(128 * 1024);
 
 	if (stage != SMTP_STAGE_RCPT) { /* else each one has its reply */
-		disposition = disposition_of_reply(stage, problem, reply);
 		smtp_reply_line(&line, reply);
-		settlement_rest(&delivery->settlement, disposition, stage,
-		                buf_string(&line));
+		settlement_rest(&delivery->settlement,
+		                judge(delivery, stage, problem, reply,
+		                      buf_string(&line)),
+		                stage, buf_string(&line));
 	}
 	buf_free(&line);
-	end(delivery, is_account_trouble(&disposition) ? &disposition : NULL);
+	end(delivery);
 }
 
 void delivery_fail(struct delivery *delivery,
@@ -372,7 +428,7 @@ void delivery_fail(struct delivery *delivery,
 	settlement_rest(&delivery->settlement, disposition, failure->stage,
 	                buf_string(&line));
 	buf_free(&line);
-	end(delivery, NULL); /* the pool has heard of the failure itself */
+	end(delivery); /* the pool has heard of the failure itself */
 }
 
 static void on_failure(void *ctx, const struct upstream_failure *failure)
@@ -381,7 +437,7 @@ static void on_failure(void *ctx, const struct upstream_failure *failure)
 
 	if (failure->untried)
 		delivery->callbacks->on_end(delivery->ctx, delivery,
-		                            DELIVERY_UNTRIED, NULL);
+		                            DELIVERY_UNTRIED);
 	else
 		delivery_fail(delivery, failure);
 }
@@ -413,6 +469,7 @@ struct delivery *delivery_new(struct services *services, struct config *config,
 	delivery->ctx = ctx;
 	buf_init(&delivery->header, REWRITTEN_MAX);
 	settlement_init(&delivery->settlement, services, config, message);
+	delivery->settlement.account = account->name;
 	delivery->job.on_recipient = on_recipient;
 	delivery->job.on_body = on_body;
 	delivery->job.on_done = on_done;

@@ -7,6 +7,10 @@
  * that SIZE is known before the first command; the body is then streamed from
  * memory or disk at the pace of the connection, and its checksum is verified
  * before the final dot.  The end is settled here (settlement.h).
+ *
+ * A sender that the provider has refused before (refused.h) is the account
+ * itself from the start; one that it refuses now goes there, and the message is
+ * sent once more.
  */
 #ifndef RELAY_OUTBOUND_DELIVERY_H
 #define RELAY_OUTBOUND_DELIVERY_H
@@ -25,11 +29,16 @@ enum delivery_end {
 struct delivery_callbacks {
 	/* May come from inside delivery_prepare(). */
 	void (*on_prepared)(void *ctx, struct delivery *delivery);
-	/* The owner frees it.  trouble: what the reply says of the account, or
-	 * NULL.  Never from inside delivery_prepare(), unless the message
-	 * could not be read. */
+	/* The provider's words are about the account (PAUSE, WAIT), or about a
+	 * sender that is refused from now on (REWRITE): it concerns others too.
+	 * Comes before the attempt is settled. */
+	void (*on_trouble)(void *ctx, struct delivery *delivery,
+	                   const struct disposition *trouble,
+	                   const char *reply);
+	/* The owner frees it.  Never from inside delivery_prepare(), unless
+	 * the message could not be read. */
 	void (*on_end)(void *ctx, struct delivery *delivery,
-	               enum delivery_end end, const struct disposition *trouble);
+	               enum delivery_end end);
 };
 
 /* The message is ACTIVE and comes back to the queue by on_end. */

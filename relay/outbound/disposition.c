@@ -44,6 +44,12 @@ static const struct reply_row {
 	    "The provider wants a login before it takes mail.",
 	    "Set username and password_file of the account; then reload "
 	    "lanpost." } },
+	{ AT(DATA_END), 550, "5.2.25",
+	  { DISPOSITION_PAUSE, "account-blocked",
+	    "The provider takes nothing from this account for a while, because "
+	    "it had to refuse too many of its messages.",
+	    "Mend what was refused before (see its reply and the earlier "
+	    "failures); the block ends by itself, and lanpost tries again." } },
 	{ ENVELOPE, 552, "5.3.4",
 	  { DISPOSITION_FAIL, "too-big",
 	    "The message is larger than the provider takes.",
@@ -81,28 +87,112 @@ static const struct reply_row {
 	    "Nothing to do unless it lasts: it is tried again by itself." } },
 };
 
+/* ---- senders ---- */
+
+static const struct disposition sender_refused = {
+	DISPOSITION_REWRITE, "sender-refused",
+	"The provider does not let this account send as the sender of the "
+	"message.",
+	"Allow the sender at the provider (Send As), then change `senders` of "
+	"the account; until then it sends as itself."
+};
+
+/* How providers say it; words in the text, "" fits any. */
+static const struct sender_row {
+	unsigned stages;
+	int code;
+	const char *status, *words;
+} refused_senders[] = {
+	/* Microsoft 365 and Exchange */
+	{ ENVELOPE, 550, "5.7.60", "" },
+	{ ENVELOPE, 550, "5.7.1", "permissions to send as this sender" },
+	{ ENVELOPE, 554, "5.2.", "SendAsDenied" },
+	{ AT(DATA_END), 550, "5.7.750", "" },
+	{ AT(DATA_END), 550, "5.7.512", "" },
+	{ AT(DATA_END), 550, "5.1.20", "Multiple From addresses" },
+	/* iCloud, Yahoo, Yandex, GMX and its like, Zoho, Fastmail */
+	{ ENVELOPE, 550, "5.7.0", "not one of your addresses" },
+	{ AT(MAIL), 550, "", "Request failed; Mailbox unavailable" },
+	{ AT(MAIL) | AT(RCPT), 553, "5.7.1", "not owned by" },
+	{ ENVELOPE, 550, "", "Sender address is not allowed" },
+	{ ENVELOPE, 553, "", "Relaying disallowed as" },
+	{ ENVELOPE, 551, "5.7.1", "Not authorised to send from" },
+	/* those that want a verified address or domain */
+	{ ENVELOPE, 554, "", "Email address is not verified" },
+	{ AT(MAIL), 553, "", "Invalid email address" },
+	{ ENVELOPE, 550, "", "does not match a verified Sender Identity" },
+	{ AT(DATA_END), 550, "", "cannot parse from address" },
+	{ ENVELOPE, 550, "", "Sender Signature" },
+	{ ENVELOPE, 550, "5.7.1", "Unconfigured Sending Domain" },
+	{ ENVELOPE, 550, "", "sender domain not verified" },
+	{ AT(MAIL) | AT(DATA_END), 550, "", "Sender not allowed" },
+	{ AT(MAIL), 550, "", "Sender address rejected" },
+	{ AT(DATA_END), 550, "", "domain is not verified" },
+	/* any */
+	{ ENVELOPE, 550, "5.1.8", "Sender address rejected" },
+	{ AT(MAIL), 501, "5.1.7", "" },
+	{ ENVELOPE, 550, "5.7", "not allowed to send as" },
+	{ ENVELOPE, 553, "5.7", "not allowed to send as" },
+};
+
 static const struct disposition unheard_of = {
 	DISPOSITION_RETRY, "protocol-error",
 	"The provider answered with something that is no SMTP reply.",
 	"Check host and port of the account: is that a mail server?"
 };
 
-static bool fits(const struct reply_row *row, enum smtp_stage stage,
-                 const struct smtp_reply *reply)
+static bool has_status(const struct smtp_reply *reply, const char *prefix)
 {
 	char status[16];
 
+	smtp_status_string(&reply->status, status);
+	return strncmp(status, prefix, strlen(prefix)) == 0;
+}
+
+static bool fits(const struct reply_row *row, enum smtp_stage stage,
+                 const struct smtp_reply *reply)
+{
 	if (!(row->stages & 1u << stage))
 		return false;
 	if (row->code != (row->code < 10 ? reply->code / 100 : reply->code))
 		return false;
-	smtp_status_string(&reply->status, status);
-	return strncmp(status, row->status, strlen(row->status)) == 0;
+	return has_status(reply, row->status);
+}
+
+static bool is_of_sender(enum smtp_stage stage, const struct smtp_reply *reply)
+{
+	const struct sender_row *row;
+	size_t i;
+
+	for (i = 0; i < sizeof refused_senders / sizeof *refused_senders; i++) {
+		row = &refused_senders[i];
+		if (row->stages & 1u << stage && row->code == reply->code &&
+		    has_status(reply, row->status) &&
+		    text_find_nocase(reply->text, text_of(row->words)) >= 0)
+			return true;
+	}
+	return false;
 }
 
 struct disposition disposition_of_reply(enum smtp_stage stage,
                                         enum smtp_problem problem,
                                         const struct smtp_reply *reply)
+{
+	if (reply->code >= 500 && problem != SMTP_PROBLEM_ADDRESS &&
+	    is_of_sender(stage, reply))
+		return sender_refused;
+	return disposition_of_refusal(stage, problem, reply);
+}
+
+bool disposition_is_of_account(const struct disposition *disposition)
+{
+	return disposition->action == DISPOSITION_PAUSE ||
+	       disposition->action == DISPOSITION_WAIT;
+}
+
+struct disposition disposition_of_refusal(enum smtp_stage stage,
+                                          enum smtp_problem problem,
+                                          const struct smtp_reply *reply)
 {
 	size_t i;
 

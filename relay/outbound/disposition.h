@@ -6,6 +6,8 @@
  * the words for the log: a reason id, what happened, and what to do.
  *
  *   RETRY    this message, later               (4xx, lost connections)
+ *   REWRITE  this message, once more at once, as the account itself: the
+ *            provider refuses the sender        (Send As)
  *   FAIL     these recipients, for good        (5xx to MAIL, RCPT, DATA)
  *   PAUSE    the account: its login is refused (5xx to AUTH); one probe now
  *            and then, no mail is lost
@@ -18,7 +20,8 @@
 #include "relay/outbound/upstream.h"
 
 enum disposition_action {
-	DISPOSITION_DONE, DISPOSITION_RETRY, DISPOSITION_FAIL,
+	DISPOSITION_DONE, DISPOSITION_RETRY, DISPOSITION_REWRITE,
+	DISPOSITION_FAIL,
 	DISPOSITION_PAUSE, DISPOSITION_WAIT
 };
 
@@ -32,7 +35,14 @@ struct disposition {
 struct disposition disposition_of_reply(enum smtp_stage stage,
                                         enum smtp_problem problem,
                                         const struct smtp_reply *reply);
+/* The same where REWRITE is no way out: the sender was the account itself. */
+struct disposition disposition_of_refusal(enum smtp_stage stage,
+                                          enum smtp_problem problem,
+                                          const struct smtp_reply *reply);
 struct disposition disposition_of_failure(const struct upstream_failure *failure);
+
+/* Is it about the account, whatever the message? */
+bool disposition_is_of_account(const struct disposition *disposition);
 
 /* Verdicts that no reply brings. */
 struct disposition disposition_of_expiry(void);

@@ -1,6 +1,7 @@
 #include "relay/outbound/outage.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
@@ -15,6 +16,36 @@ void outage_init(struct outage *outage, struct queue *queue,
 void outage_free(struct outage *outage)
 {
 	free(outage->reply);
+	free(outage->failover);
+}
+
+bool outage_lasts(const struct outage *outage)
+{
+	return outage->breaker.state != BREAKER_CLOSED;
+}
+
+static void forget_failover(struct outage *outage)
+{
+	free(outage->failover);
+	outage->failover = NULL;
+}
+
+void outage_tell_failover(struct outage *outage, const char *account)
+{
+	if (outage->failover != NULL && strcmp(outage->failover, account) == 0)
+		return;
+	forget_failover(outage);
+	outage->failover = xstrdup(account);
+	log_event(LOG_WARN, EVENT_WARNING, F_STR("account", outage->account),
+	          F_STR("failover", account),
+	          F_STR("reason", outage->trouble.reason),
+	          F_STR("text", "mail of this account goes by its failover "
+	                        "account until it works again"));
+}
+
+void outage_untold(struct outage *outage)
+{
+	outage->untold = true;
 }
 
 static void log_begin(const struct outage *outage, const char *host,
@@ -37,10 +68,11 @@ void outage_begin(struct outage *outage, const struct disposition *trouble,
                   uint64_t now_ms, uint64_t wait_ms)
 {
 	bool login = trouble->action == DISPOSITION_PAUSE;
+	bool is_new = !outage_lasts(outage);
 
 	if (outage->breaker.state == BREAKER_OPEN)
 		return;
-	if (outage->breaker.state == BREAKER_CLOSED)
+	if (is_new)
 		outage->number++;
 	free(outage->reply);
 	outage->reply = xstrdup(reply);
@@ -50,19 +82,23 @@ void outage_begin(struct outage *outage, const struct disposition *trouble,
 	                login ? BREAKER_LOGIN : BREAKER_UNREACHABLE, now_ms,
 	                wait_ms);
 	log_begin(outage, host, waiting, outage->breaker.retry_at - now_ms);
+	if (is_new)
+		queue_divert(outage->queue);
 }
 
 void outage_end(struct outage *outage, size_t waiting)
 {
-	bool was_out = outage->breaker.state != BREAKER_CLOSED;
+	bool was_out = outage_lasts(outage);
 
 	breaker_success(&outage->breaker);
+	forget_failover(outage);
 	if (!was_out)
 		return;
 	log_event(LOG_INFO, EVENT_ACCOUNT_RESUMED,
 	          F_STR("account", outage->account),
 	          F_INT("waiting", waiting));
 	queue_hurry(outage->queue, outage->account);
+	queue_divert(outage->queue);
 }
 
 bool outage_is_probing(const struct outage *outage)
@@ -87,10 +123,12 @@ static void tell(void *ctx, struct message *message)
 	log_event(LOG_WARN, EVENT_DEFERRED,
 	          F_STR("id", message_id_print(envelope->id, id)),
 	          F_STR("client", envelope->client),
+	          F_STR("device", envelope->device),
 	          F_STR("listener", envelope->listener),
 	          F_STR("from", envelope->reverse_path), F_STR("to", to),
 	          F_INT("size", envelope->size),
-	          F_STR("account", envelope->account),
+	          F_STR("rule", envelope->rule),
+	          F_STR("account", outage->account),
 	          F_INT("attempt", envelope->attempts),
 	          F_STR("reply", outage->reply),
 	          F_STR("reason", outage->trouble.reason),

@@ -47,6 +47,7 @@ struct pool {
 	struct services *services;
 	char *name;
 	struct setup *setup;
+	struct setup *staged;   /* the next one, until it is committed */
 	struct address hint;
 	struct outage outage;
 	struct timer *timer;    /* until the next probe */
@@ -54,7 +55,7 @@ struct pool {
 	size_t n_connections, n_connecting;
 	struct work_list preparing, prepared, running;
 	bool proven;            /* a login has succeeded under this setup */
-	bool dispatching, again, draining;
+	bool dispatching, again, draining, retired;
 	void (*on_idle)(void *ctx);
 	void *idle_ctx;
 };
@@ -157,9 +158,10 @@ static void put_back_prepared(struct pool *pool)
 	}
 }
 
+/* What was made ready goes back, and by another account if there is one. */
 static void note_trouble(struct pool *pool,
                          const struct disposition *disposition,
-                         const char *reply)
+                         const char *reply, size_t waiting)
 {
 	int64_t wait = schedule_wait(&pool->setup->config->relay.retry,
 	                             pool->outage.breaker.failures + 1,
@@ -167,8 +169,9 @@ static void note_trouble(struct pool *pool,
 
 	pool->proven = false;
 	outage_begin(&pool->outage, disposition, reply,
-	             pool->setup->account->host, count_waiting(pool),
+	             pool->setup->account->host, waiting,
 	             loop_now_ms(pool->services->loop), (uint64_t)wait);
+	put_back_prepared(pool);
 }
 
 static void end_outage(struct pool *pool)
@@ -193,20 +196,29 @@ static void check_idle(struct pool *pool)
 		pool->on_idle(pool->idle_ctx);
 }
 
-static void on_delivery_end(void *ctx, struct delivery *delivery,
-                            enum delivery_end end,
-                            const struct disposition *trouble)
+/* A sender that is refused stands in prepared headers, too. */
+static void on_trouble(void *ctx, struct delivery *delivery,
+                       const struct disposition *trouble, const char *reply)
 {
 	struct work *work = ctx;
 	struct pool *pool = work->pool;
 
-	if (end == DELIVERY_UNTRIED) {
+	if (disposition_is_of_account(trouble))
+		note_trouble(pool, trouble, reply, count_waiting(pool) + 1);
+	else
+		put_back_prepared(pool);
+}
+
+static void on_delivery_end(void *ctx, struct delivery *delivery,
+                            enum delivery_end end)
+{
+	struct work *work = ctx;
+	struct pool *pool = work->pool;
+
+	if (end == DELIVERY_UNTRIED)
 		move_to(work, &pool->prepared, true);
-	} else {
+	else
 		work_free(work);
-		if (trouble != NULL)
-			note_trouble(pool, trouble, NULL);
-	}
 	check_idle(pool);
 	dispatch(pool);
 }
@@ -214,7 +226,7 @@ static void on_delivery_end(void *ctx, struct delivery *delivery,
 static void prepare_one(struct pool *pool, struct message *message)
 {
 	static const struct delivery_callbacks callbacks = { on_prepared,
-		on_delivery_end };
+		on_trouble, on_delivery_end };
 	struct work *work = xcalloc(1, sizeof *work);
 
 	work->pool = pool;
@@ -304,8 +316,11 @@ static void login_failed(struct pool *pool,
 {
 	struct disposition disposition = disposition_of_failure(failure);
 	struct work *work = TAILQ_FIRST(&pool->prepared.works);
+	size_t waiting = count_waiting(pool);
 	struct buf reply = BUF_INIT(128 * 1024);
 
+	if (work != NULL)
+		leave_list(work);
 	if (failure->reply.code != 0)
 		smtp_reply_line(&reply, &failure->reply);
 	else
@@ -316,30 +331,32 @@ static void login_failed(struct pool *pool,
 		          F_STR("account", pool->name),
 		          F_STR("host", pool->setup->account->host),
 		          F_STR("error", failure->words));
-	note_trouble(pool, &disposition, buf_string(&reply));
+	note_trouble(pool, &disposition, buf_string(&reply), waiting);
 	buf_free(&reply);
 	if (work != NULL) {
 		message_tell_once(delivery_message(work->delivery),
 		                  pool->outage.number);
-		leave_list(work);
 		delivery_fail(work->delivery, failure);
 	}
-	put_back_prepared(pool);
 }
 
+/* No turn in between: what failed is still in hand. */
 static void on_gone(void *ctx, struct upstream *upstream,
                     const struct upstream_failure *failure)
 {
 	struct connection *connection = ctx;
 	struct pool *pool = connection->pool;
 	bool logged_in = upstream_is_logged_in(upstream);
+	bool in_a_turn = pool->dispatching;
 
+	pool->dispatching = true;
 	if (!logged_in && failure != NULL)
 		login_failed(pool, failure);
 	else if (!logged_in)
 		breaker_probe_lost(&pool->outage.breaker,
 		                   loop_now_ms(pool->services->loop));
 	connection_free(connection);
+	pool->dispatching = in_a_turn;
 	dispatch(pool);
 }
 
@@ -405,11 +422,26 @@ static bool begin_one(struct pool *pool)
 	return true;
 }
 
+/* A probe that no message waits for. */
+static bool probes_alone(const struct pool *pool)
+{
+	return outage_lasts(&pool->outage) &&
+	       pool->setup->account->failover != NULL;
+}
+
+static bool wants_connection(const struct pool *pool)
+{
+	if (pool->prepared.n > pool->n_connecting)
+		return true;
+	return outage_is_probing(&pool->outage) && probes_alone(pool) &&
+	       pool->n_connecting + pool->preparing.n + pool->prepared.n == 0;
+}
+
 static bool open_one(struct pool *pool)
 {
 	size_t most = pool->setup->account->connections;
 
-	if (pool->prepared.n <= pool->n_connecting ||
+	if (!wants_connection(pool) ||
 	    pool->n_connections >= (most > 0 ? most : 1) ||
 	    (pool->n_connecting > 0 && !pool->proven))
 		return false;
@@ -417,20 +449,32 @@ static bool open_one(struct pool *pool)
 	return true;
 }
 
+/* What was prepared when the trouble came waits with the others. */
+static void wait_for_probe(struct pool *pool, uint64_t now)
+{
+	if (pool->prepared.n > 0) {
+		put_back_prepared(pool);
+		outage_untold(&pool->outage);
+	}
+	timer_start(pool->timer, outage_tell(&pool->outage, now));
+}
+
 static bool may_work(struct pool *pool)
 {
 	uint64_t now = loop_now_ms(pool->services->loop);
 
+	if (pool->retired)
+		put_back_prepared(pool);
 	/* What a broken disk could not record would be sent again. */
 	if (pool->draining || !store_is_healthy(pool->services->store))
 		return false;
 	if (queue_ready(pool->services->queue, pool->name) == 0 &&
-	    pool->prepared.n == 0)
+	    pool->prepared.n == 0 && !probes_alone(pool))
 		return false;
 	if (outage_is_probing(&pool->outage) ||
 	    outage_is_over(&pool->outage, now))
 		return true;
-	timer_start(pool->timer, outage_tell(&pool->outage, now));
+	wait_for_probe(pool, now);
 	return false;
 }
 
@@ -463,10 +507,10 @@ static void on_probe_time(void *ctx)
 
 /* ---- life ---- */
 
-struct pool *pool_new(struct services *services, const char *account,
-                      const char **error_r)
+struct pool *pool_new(struct services *services, struct config *config,
+                      const char *account, const char **error_r)
 {
-	struct setup *setup = setup_new(services->config, account, error_r);
+	struct setup *setup = setup_new(config, account, error_r);
 	struct pool *pool;
 
 	if (setup == NULL)
@@ -498,21 +542,56 @@ static void retire_connections(struct pool *pool)
 	}
 }
 
-bool pool_reload(struct pool *pool, const char **error_r)
+bool pool_stage(struct pool *pool, struct config *config, const char **error_r)
 {
-	struct setup *setup =
-		setup_new(pool->services->config, pool->name, error_r);
+	pool->staged = setup_new(config, pool->name, error_r);
+	return pool->staged != NULL;
+}
 
-	if (setup == NULL)
-		return false;
+void pool_unstage(struct pool *pool)
+{
+	setup_unref(&pool->staged);
+}
+
+void pool_commit(struct pool *pool)
+{
 	put_back_prepared(pool);
 	retire_connections(pool);
 	setup_unref(&pool->setup);
-	pool->setup = setup;
+	pool->setup = pool->staged;
+	pool->staged = NULL;
 	pool->proven = false;
 	end_outage(pool);
 	dispatch(pool);
-	return true;
+}
+
+const char *pool_account(const struct pool *pool)
+{
+	return pool->name;
+}
+
+bool pool_is_out(const struct pool *pool)
+{
+	return outage_lasts(&pool->outage);
+}
+
+void pool_tell_failover(struct pool *pool, const char *account)
+{
+	outage_tell_failover(&pool->outage, account);
+}
+
+void pool_retire(struct pool *pool)
+{
+	pool->draining = pool->retired = true;
+	timer_stop(pool->timer);
+	put_back_prepared(pool);
+	retire_connections(pool);
+}
+
+/* A message that is being read from the store holds its delivery. */
+bool pool_is_done(const struct pool *pool)
+{
+	return pool->running.n + pool->preparing.n == 0;
 }
 
 void pool_drain(struct pool *pool, void (*on_idle)(void *ctx), void *ctx)
@@ -546,6 +625,7 @@ void pool_free(struct pool **pool_p)
 	free_list(&pool->prepared);
 	free_list(&pool->running);
 	timer_free(&pool->timer);
+	setup_unref(&pool->staged);
 	setup_unref(&pool->setup);
 	outage_free(&pool->outage);
 	free(pool->name);

@@ -17,6 +17,7 @@ void settlement_init(struct settlement *settlement, struct services *services,
 
 	*settlement = (struct settlement){ .services = services,
 		.config = config, .message = message,
+		.account = message_envelope(message)->account,
 		.started_ms = wall_now_ms() };
 	settlement->results = xcalloc(n, sizeof *settlement->results);
 }
@@ -69,6 +70,7 @@ static enum recipient_state fate(const struct settlement_result *result)
 	case DISPOSITION_FAIL:
 		return RECIPIENT_FAILED;
 	case DISPOSITION_RETRY:
+	case DISPOSITION_REWRITE:
 	case DISPOSITION_PAUSE:
 	case DISPOSITION_WAIT:
 		break;
@@ -107,11 +109,13 @@ static void log_group(const struct settlement *settlement,
 	          expired ? EVENT_EXPIRED : words[state].event,
 	          F_STR("id", message_id_print(envelope->id, id)),
 	          F_STR("client", envelope->client),
+	          F_STR("device", envelope->device),
 	          F_STR("listener", envelope->listener),
 	          F_STR("from", envelope->reverse_path),
 	          F_STR("sent_as", settlement->sent_as), F_STR("to", to),
 	          F_INT("size", envelope->size),
-	          F_STR("account", envelope->account),
+	          F_STR("rule", envelope->rule),
+	          F_STR("account", settlement->account),
 	          F_INT("attempt", attempts(settlement)),
 	          F_STR("host", settlement->host),
 	          F_STR("reply", result->reply),
@@ -228,12 +232,50 @@ static void add_attempt(struct outcome *outcome,
 
 	outcome->started_ms = settlement->started_ms;
 	outcome->ended_ms = wall_now_ms();
-	outcome->account =
-		xstrdup(message_envelope(settlement->message)->account);
+	outcome->account = xstrdup(settlement->account);
 	outcome->host = xstrdup(settlement->host);
 	outcome->stage = xstrdup(smtp_stage_name(result->stage));
 	outcome->reply = xstrdup(result->reply);
 	outcome->reason = xstrdup(result->disposition.reason);
+}
+
+/* Whoever is to send it now is not the one that could not. */
+static bool goes_elsewhere(const struct settlement *settlement)
+{
+	const char *account =
+		queue_route(settlement->services->queue,
+	                    message_envelope(settlement->message));
+
+	return settlement->account == NULL ||
+	       strcmp(account, settlement->account) != 0;
+}
+
+static bool goes_at_once(const struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	bool account_failed = false;
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		const struct settlement_result *result =
+			&settlement->results[i];
+
+		if (!result->known)
+			continue;
+		if (result->disposition.action == DISPOSITION_REWRITE)
+			return true;
+		account_failed |= disposition_is_of_account(
+			&result->disposition);
+	}
+	return account_failed && goes_elsewhere(settlement);
+}
+
+static int64_t wait_of(const struct settlement *settlement, unsigned attempts)
+{
+	if (goes_at_once(settlement))
+		return 0;
+	return schedule_wait(&settlement->config->relay.retry, attempts,
+	                     random_u32());
 }
 
 static struct outcome *make_outcome(const struct settlement *settlement,
@@ -248,8 +290,7 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 	if (outcome->state == MESSAGE_QUEUED)
 		outcome->next_attempt_ms =
 			outcome->ended_ms +
-			schedule_wait(&settlement->config->relay.retry,
-		                      outcome->attempts, random_u32());
+			wait_of(settlement, outcome->attempts);
 	else
 		outcome->finished_ms = outcome->ended_ms;
 	outcome->drop_body = outcome->state == MESSAGE_DELIVERED;

@@ -5,7 +5,9 @@
  *     init -> result or rest... -> commit
  *
  * Recipients with the same fate share a log line (design.md section 6).  A
- * message whose time is over fails where it would have been deferred.
+ * message whose time is over fails where it would have been deferred.  One that
+ * was refused for its sender, or met an account that cannot work while another
+ * can, is tried again at once; the rest by the retry schedule.
  */
 #ifndef RELAY_OUTBOUND_SETTLEMENT_H
 #define RELAY_OUTBOUND_SETTLEMENT_H
@@ -26,6 +28,8 @@ struct settlement {
 	const struct config *config;
 	struct message *message;
 	int64_t started_ms;
+	const char *account;        /* that sends: the envelope's, or another
+	                               in its place */
 	const char *host;           /* the provider's, NULL before one */
 	const char *sent_as;        /* where it is not the envelope's sender */
 	struct settlement_result *results; /* one a recipient */

@@ -35,11 +35,12 @@ struct lane {
 	char *account;
 	struct message_list ready;
 	size_t n;
+	bool gained;                    /* and nobody has been told */
 };
 
 struct queue {
 	struct services *services;
-	void (*on_ready)(void *ctx, const char *account);
+	const struct queue_callbacks *callbacks;
 	void *ctx;
 	struct lane **lanes;
 	size_t n_lanes;
@@ -145,11 +146,15 @@ static struct lane *lane_of(struct queue *queue, const char *account)
 	return lane;
 }
 
-static void make_ready(struct message *message, bool in_front)
+const char *queue_route(const struct queue *queue,
+                        const struct envelope *envelope)
 {
-	struct queue *queue = message->queue;
-	struct lane *lane = lane_of(queue, message->envelope->account);
+	return queue->callbacks->route(queue->ctx, envelope);
+}
 
+static void enter_lane(struct message *message, struct lane *lane,
+                       bool in_front)
+{
 	message->list = LIST_READY;
 	message->lane = lane;
 	if (in_front)
@@ -164,6 +169,49 @@ static void leave_lane(struct message *message)
 	TAILQ_REMOVE(&message->lane->ready, message, link);
 	message->lane->n--;
 	message->list = LIST_ACTIVE;
+}
+
+static void make_ready(struct message *message, bool in_front)
+{
+	struct queue *queue = message->queue;
+
+	enter_lane(message, lane_of(queue, queue_route(queue,
+	                                               message->envelope)),
+	           in_front);
+}
+
+/* Those that belong elsewhere now; one that comes into a lane that is looked
+ * at later gets the same answer there, and stays. */
+static void divert_lane(struct queue *queue, struct lane *lane)
+{
+	struct message *message = TAILQ_FIRST(&lane->ready), *next;
+
+	for (; message != NULL; message = next) {
+		struct lane *now = lane_of(
+			queue, queue_route(queue, message->envelope));
+
+		next = TAILQ_NEXT(message, link);
+		if (now == lane)
+			continue;
+		leave_lane(message);
+		enter_lane(message, now, false);
+		now->gained = true;
+	}
+}
+
+void queue_divert(struct queue *queue)
+{
+	size_t i;
+
+	for (i = 0; i < queue->n_lanes; i++)
+		divert_lane(queue, queue->lanes[i]);
+	for (i = 0; i < queue->n_lanes; i++) {
+		if (!queue->lanes[i]->gained)
+			continue;
+		queue->lanes[i]->gained = false;
+		queue->callbacks->on_ready(queue->ctx,
+		                           queue->lanes[i]->account);
+	}
 }
 
 /* ---- waiting ---- */
@@ -190,7 +238,7 @@ static void make_due(struct message *message)
 	struct queue *queue = message->queue;
 
 	make_ready(message, false);
-	queue->on_ready(queue->ctx, message->envelope->account);
+	queue->callbacks->on_ready(queue->ctx, message->lane->account);
 }
 
 /* Waits are monotonic, so that a clock that jumps wakes nobody; what was
@@ -252,7 +300,7 @@ void queue_hurry(struct queue *queue, const char *account)
 	for (i = 1; i <= queue->waiting.n; i++) {
 		struct message *message = message_of(queue->waiting.nodes[i]);
 
-		if (strcmp(message->envelope->account, account) == 0)
+		if (strcmp(queue_route(queue, message->envelope), account) == 0)
 			found[n++] = message;
 	}
 	qsort(found, n, sizeof *found, compare_age);
@@ -265,13 +313,12 @@ void queue_hurry(struct queue *queue, const char *account)
 /* ---- life ---- */
 
 struct queue *queue_new(struct services *services,
-                        void (*on_ready)(void *ctx, const char *account),
-                        void *ctx)
+                        const struct queue_callbacks *callbacks, void *ctx)
 {
 	struct queue *queue = xcalloc(1, sizeof *queue);
 
 	queue->services = services;
-	queue->on_ready = on_ready;
+	queue->callbacks = callbacks;
 	queue->ctx = ctx;
 	TAILQ_INIT(&queue->saving);
 	queue->timer = timer_new(services->loop, on_timer, queue);
@@ -392,7 +439,11 @@ struct message *queue_take(struct queue *queue, const char *account)
 
 void queue_put_back(struct queue *queue, struct message *message)
 {
+	struct lane *before = message->lane;
+
 	make_ready(message, true);
+	if (message->lane != before)
+		queue->callbacks->on_ready(queue->ctx, message->lane->account);
 }
 
 size_t queue_ready(const struct queue *queue, const char *account)

@@ -8,7 +8,12 @@
  *                     | '--put_back---'                   |
  *                     '------- WAITING (heap by time) <---'
  *
- * READY has a lane for each account, oldest first.  SAVING is the time in
+ * READY has a lane for each account, oldest first.  Which lane a message joins
+ * is asked each time it becomes ready (route): its own account's, or that of
+ * one that sends in its place.  When an answer may have changed, queue_divert()
+ * asks again for all that are ready.
+ *
+ * SAVING is the time in
  * which the outcome is on its way to the disk; should the disk refuse, the
  * message stays there and is saved again when the store is well.
  *
@@ -31,10 +36,15 @@ struct envelope *message_envelope(struct message *message);
 /* The stored message, if it is still in memory. */
 bool message_bytes(const struct message *message, struct text *bytes_r);
 
-/* on_ready: a message of that account became ready. */
+struct queue_callbacks {
+	/* The account that is to send this message now. */
+	const char *(*route)(void *ctx, const struct envelope *envelope);
+	/* A message became ready in the lane of that account. */
+	void (*on_ready)(void *ctx, const char *account);
+};
+
 struct queue *queue_new(struct services *services,
-                        void (*on_ready)(void *ctx, const char *account),
-                        void *ctx);
+                        const struct queue_callbacks *callbacks, void *ctx);
 /* Forgets all; what is not delivered is in the store. */
 void queue_free(struct queue **queue);
 
@@ -42,9 +52,16 @@ void queue_start(struct queue *queue);      /* load what recovery found */
 /* A message that was just committed.  bytes: its body, or NULL. */
 void queue_add(struct queue *queue, struct envelope **envelope, char *bytes);
 
-/* The next message for the account, now ACTIVE; NULL when none is ready. */
+/* What route says. */
+const char *queue_route(const struct queue *queue,
+                        const struct envelope *envelope);
+/* Ready messages change to the lane that route says now, in their order and
+ * behind those that wait there. */
+void queue_divert(struct queue *queue);
+
+/* The next message in the account's lane, now ACTIVE; NULL when none is. */
 struct message *queue_take(struct queue *queue, const char *account);
-/* Nothing was tried: back to the front. */
+/* Nothing was tried: back to the front, of another lane if route says so. */
 void queue_put_back(struct queue *queue, struct message *message);
 /* An attempt is over: the envelope is brought up to date from the outcome,
  * which goes to the store; then the message waits again or is gone. */
@@ -53,14 +70,15 @@ void queue_settle(struct queue *queue, struct message *message,
 
 size_t queue_ready(const struct queue *queue, const char *account);
 size_t queue_total(const struct queue *queue); /* resident ones */
-/* Visit the ready messages of an account, oldest first. */
+/* Visit the ready messages in an account's lane, oldest first. */
 void queue_each_ready(struct queue *queue, const char *account,
                       void (*each)(void *ctx, struct message *message),
                       void *ctx);
 struct message *queue_newest_ready(struct queue *queue, const char *account);
 /* Take the next ready message that expired before now_ms, as ACTIVE. */
 struct message *queue_take_expired(struct queue *queue, int64_t now_ms);
-/* What waits is ready at once: after a reload, or a provider's return. */
+/* What waits and is for that account is ready at once: after a reload, or a
+ * provider's return. */
 void queue_hurry(struct queue *queue, const char *account);
 /* Save again what the disk refused; called when the store is well again. */
 void queue_save_again(struct queue *queue);

@@ -13,6 +13,8 @@ struct store {
 	void *ctx;
 	bool healthy; /* as the loop has been told */
 	bool dispatching, closed;
+	struct refused_sender *refused; /* until they are taken */
+	size_t n_refused;
 	struct storage storage;
 };
 
@@ -23,6 +25,7 @@ static void call_done(struct job *job)
 	switch (job->type) {
 	case JOB_ACCEPT:
 	case JOB_OUTCOME:
+	case JOB_REFUSE:
 		if (job->done)
 			job->done(job->ctx, job->error, job->full);
 		break;
@@ -36,6 +39,7 @@ static void call_done(struct job *job)
 			       job->error);
 		break;
 	case JOB_PURGE:
+	case JOB_FORGET:
 		break;
 	}
 }
@@ -85,8 +89,16 @@ static void turn_well(struct store *store)
 	store->on_health(store->ctx, NULL);
 }
 
+static void free_refused(struct store *store)
+{
+	for (size_t i = 0; i < store->n_refused; i++)
+		refused_sender_clear(&store->refused[i]);
+	free(store->refused);
+}
+
 static void store_free(struct store *store)
 {
+	free_refused(store);
 	storage_free(&store->storage);
 	notifier_free(&store->storage.notifier);
 	spool_close(&store->storage.spool);
@@ -136,12 +148,17 @@ static bool open_database(struct store *store,
 			  const char **error_r)
 {
 	char *sentence;
+	int code;
 
 	if (!db_open_writer(&store->storage.db,
 			    spool_database(store->storage.spool), error_r))
 		return false;
-	if (recover(&store->storage.db, store->storage.spool, recovery_r,
-		    error_r) != SQLITE_OK) {
+	code = recover(&store->storage.db, store->storage.spool, recovery_r,
+		       error_r);
+	if (code == SQLITE_OK)
+		code = refused_read(&store->storage.db, &store->refused,
+				    &store->n_refused);
+	if (code != SQLITE_OK) {
 		sentence = *error_r ? xstrdup(*error_r)
 				    : db_error(&store->storage.db, "read");
 		fail_open(store, sentence, error_r);
@@ -165,6 +182,7 @@ struct store *store_open(struct spool *spool, struct loop *loop,
 	store->storage.spool = spool_hold(spool);
 	if (!open_database(store, recovery_r, error_r)) {
 		spool_close(&store->storage.spool);
+		free_refused(store);
 		free(store);
 		return NULL;
 	}
@@ -255,6 +273,41 @@ void store_load_body(struct store *store, message_id id, store_body_cb done,
 
 	job->body_done = done;
 	job->body.id = id;
+	storage_post(&store->storage, job);
+}
+
+struct refused_sender *store_take_refused(struct store *store, size_t *n_r)
+{
+	struct refused_sender *refused = store->refused;
+
+	*n_r = store->n_refused;
+	store->refused = NULL;
+	store->n_refused = 0;
+	return refused;
+}
+
+void store_refuse(struct store *store, const struct refused_sender *refused,
+		  store_done_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_REFUSE, ctx);
+
+	job->done = done;
+	job->refused = (struct refused_sender){
+		.account = xstrdup(refused->account),
+		.sender = xstrdup(refused->sender),
+		.fingerprint = xstrdup(refused->fingerprint),
+		.reply = xstrdup(refused->reply),
+		.since_ms = refused->since_ms,
+	};
+	storage_post(&store->storage, job);
+}
+
+void store_forget(struct store *store, const char *account, const char *sender)
+{
+	struct job *job = job_new(JOB_FORGET, NULL);
+
+	job->refused.account = xstrdup(account);
+	job->refused.sender = xstrdup(sender);
 	storage_post(&store->storage, job);
 }
 

@@ -110,6 +110,25 @@ typedef void (*store_body_cb)(void *ctx, char *bytes, size_t len,
 void store_load_body(struct store *store, message_id id, store_body_cb done,
                      void *ctx);
 
+/* A sender that the provider of an account has refused; it is not tried again
+ * while the account is configured in the same way (fingerprint). */
+struct refused_sender {
+	char *account, *sender, *fingerprint;
+	char *reply;              /* the provider's words */
+	int64_t since_ms;
+};
+enum { STORE_REFUSED_MAX = 4096 }; /* the oldest give way */
+
+void refused_sender_clear(struct refused_sender *refused); /* its strings */
+/* Those that were known when the store was opened, the newest first, for the
+ * caller to clear and free; the second call finds none. */
+struct refused_sender *store_take_refused(struct store *store, size_t *n_r);
+/* Copied; what is posted later, such as the outcome of the attempt, is durable
+ * no earlier.  store_forget() undoes it. */
+void store_refuse(struct store *store, const struct refused_sender *refused,
+                  store_done_cb done, void *ctx);
+void store_forget(struct store *store, const char *account, const char *sender);
+
 /* Forget finished messages received before history_ms, and the bodies of
  * failed ones that finished before failed_ms; a bounded number at a time. */
 void store_purge(struct store *store, int64_t history_ms, int64_t failed_ms);

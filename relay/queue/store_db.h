@@ -66,6 +66,17 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " JOIN body ON message = id WHERE id = ?")                      \
 	X(GET_QUEUE_IDS, "SELECT id FROM message WHERE state = 0"         \
 	  " UNION ALL SELECT id FROM message WHERE state = 3 ORDER BY 1") \
+	/* refused senders */                                             \
+	X(ADD_REFUSED, "INSERT OR REPLACE INTO refused_sender"            \
+	  " (account, sender, fingerprint, since_ms, reply)"              \
+	  " VALUES (?,?,?,?,?)")                                          \
+	X(TRIM_REFUSED, "DELETE FROM refused_sender WHERE since_ms <="    \
+	  " (SELECT since_ms FROM refused_sender"                         \
+	  " ORDER BY since_ms DESC LIMIT 1 OFFSET ?)")                    \
+	X(DROP_REFUSED, "DELETE FROM refused_sender"                      \
+	  " WHERE account = ? AND sender = ?")                            \
+	X(GET_REFUSED, "SELECT account, sender, fingerprint, since_ms,"   \
+	  " reply FROM refused_sender ORDER BY since_ms DESC LIMIT ?")    \
 	/* purge */                                                       \
 	X(GET_OLD_FAILED, "SELECT id FROM message WHERE state = 2"        \
 	  " AND body <> 0 AND finished_ms < ? LIMIT ?")                   \

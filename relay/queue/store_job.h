@@ -15,6 +15,8 @@ enum job_type {
 	JOB_ACCEPT,
 	JOB_OUTCOME,
 	JOB_PURGE,
+	JOB_REFUSE,
+	JOB_FORGET,
 	JOB_LOAD_DUE,  /* from here on they only read */
 	JOB_LOAD_BODY,
 };
@@ -46,6 +48,7 @@ struct job {
 			const struct body *body;
 		} accept;
 		struct outcome *outcome;
+		struct refused_sender refused;
 		struct {
 			int64_t history_ms, failed_ms;
 		} purge;
@@ -97,6 +100,13 @@ void accept_undo(struct spool *spool, struct loop *loop, const struct job *job);
 /* ---- outcome.c ---- */
 
 void outcome_free(struct outcome **outcome);
+
+/* ---- store_refused.c ---- */
+
+int refused_write(struct store_db *db, struct job *job);
+/* Before the storage thread begins: all that are known, the newest first. */
+int refused_read(struct store_db *db, struct refused_sender **refused_r,
+                 size_t *n_r);
 
 /* ---- store_purge.c ---- */
 

@@ -55,6 +55,8 @@ void job_free(struct job *job)
 {
 	if (job->type == JOB_OUTCOME)
 		outcome_free(&job->outcome);
+	if (job->type == JOB_REFUSE || job->type == JOB_FORGET)
+		refused_sender_clear(&job->refused);
 	if (job->type == JOB_LOAD_BODY)
 		free(job->body.bytes);
 	if (job->type == JOB_LOAD_DUE) {
@@ -179,6 +181,9 @@ int job_write(struct store_db *db, struct job *job)
 		return write_outcome(db, job);
 	case JOB_PURGE:
 		return purge_run(db, job);
+	case JOB_REFUSE:
+	case JOB_FORGET:
+		return refused_write(db, job);
 	case JOB_LOAD_DUE:
 	case JOB_LOAD_BODY:
 		break;

@@ -86,14 +86,16 @@ class Delivery(TestCase):
         self.assertIn("550 5.1.1", failed["reply"])
 
     def test_postfix_needs_the_rewriting(self):
-        """With sender_policy = pass it refuses the printer's sender."""
+        """With sender_policy = pass it refuses the printer's sender, and gets
+        the account itself."""
         provider = self.start(PostfixProvider(self.ca))
         lanpost = self.start(Lanpost(
             account=provider.account(sender_policy="pass")))
         lanpost.send(scan("as-itself"))
-        failed = lanpost.wait_event("failed")
-        self.assertIn("553 5.7.1", failed["reply"])
-        self.assertEqual(provider.arrived(), [])
+        deferred = lanpost.wait_event("deferred")
+        self.assertIn("553 5.7.1", deferred["reply"])
+        lanpost.wait_event("delivered", attempt=2, sent_as=USER)
+        self.assertEqual([m.sender for m in provider.wait_arrived()], [USER])
 
     def test_refusals_of_opensmtpd(self):
         self.refusal(OpenSmtpdProvider(self.ca))

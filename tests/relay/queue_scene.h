@@ -16,6 +16,8 @@ struct queue_scene {
 	struct queue *queue;
 	unsigned heard;          /* calls of on_ready */
 	char heard_account[64];  /* of the last one */
+	/* Whatever is for the first goes by the second, if they are set. */
+	const char *out, *instead;
 	/* of the wait under way */
 	bool (*done)(struct queue_scene *scene);
 	struct timer *tick;
@@ -30,6 +32,15 @@ static inline void queue_scene_on_ready(void *ctx, const char *account)
 	         account);
 }
 
+static inline const char *
+queue_scene_route(void *ctx, const struct envelope *envelope)
+{
+	struct queue_scene *scene = ctx;
+
+	return scene->out != NULL && strcmp(envelope->account, scene->out) == 0
+	               ? scene->instead : envelope->account;
+}
+
 static inline bool queue_scene_open(struct queue_scene *scene,
                                     const char *folder)
 {
@@ -39,6 +50,8 @@ static inline bool queue_scene_open(struct queue_scene *scene,
 		(char *)"LANPOST_ACCOUNT_SENDER_POLICY=pass",
 		(char *)"LANPOST_RELAY_HOSTNAME=relay.example", NULL
 	};
+	static const struct queue_callbacks callbacks = { queue_scene_route,
+		queue_scene_on_ready };
 	struct config_error error = { NULL };
 
 	memset(scene, 0, sizeof(*scene));
@@ -52,7 +65,7 @@ static inline bool queue_scene_open(struct queue_scene *scene,
 		fprintf(stderr, "%s\n", error.message);
 		abort();
 	}
-	scene->queue = queue_new(&scene->services, queue_scene_on_ready, scene);
+	scene->queue = queue_new(&scene->services, &callbacks, scene);
 	scene->services.queue = scene->queue;
 	return true;
 }
