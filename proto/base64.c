@@ -91,3 +91,80 @@ bool base64_decode(struct buf *out, struct text in)
 	buf_added(out, done);
 	return true;
 }
+
+/* ---- lines ---- */
+
+enum { LINE_COLUMNS = 76, PAD_ROOM = 16 };
+
+static char *break_line(char *end)
+{
+	*end++ = '\r';
+	*end++ = '\n';
+	return end;
+}
+
+static char *put_group(struct base64_lines *lines, char *end)
+{
+	if (lines->column == LINE_COLUMNS) {
+		end = break_line(end);
+		lines->column = 0;
+	}
+	encode_group(end, lines->held, lines->n_held);
+	lines->n_held = 0;
+	lines->column += 4;
+	return end + 4;
+}
+
+bool base64_lines_add(struct base64_lines *lines, struct text piece,
+		      struct buf *out)
+{
+	char *room = buf_room(out, 2 * piece.len + PAD_ROOM), *end = room;
+
+	if (room == NULL)
+		return false;
+	for (size_t i = 0; i < piece.len; i++) {
+		lines->held[lines->n_held++] = (unsigned char)piece.data[i];
+		if (lines->n_held == 3)
+			end = put_group(lines, end);
+	}
+	buf_added(out, (size_t)(end - room));
+	return true;
+}
+
+bool base64_lines_finish(struct base64_lines *lines, struct buf *out)
+{
+	char *room = buf_room(out, PAD_ROOM), *end = room;
+
+	if (room == NULL)
+		return false;
+	if (lines->n_held > 0)
+		end = put_group(lines, end);
+	buf_added(out, (size_t)(end - room));
+	return true;
+}
+
+/* A line begun here begins with what base64 is made of: it is no boundary. */
+bool base64_wrap(unsigned *column, struct text piece, struct buf *out)
+{
+	char *room = buf_room(out, 2 * piece.len + PAD_ROOM), *end = room;
+
+	if (room == NULL)
+		return false;
+	for (size_t i = 0; i < piece.len; i++) {
+		char c = piece.data[i];
+		bool is_line_end = c == '\r' || c == '\n';
+
+		if ((unsigned char)c > 127)
+			continue;
+		if (*column == LINE_COLUMNS && !is_line_end) {
+			if (value_of(c) < 0 && c != '=')
+				continue;
+			end = break_line(end);
+			*column = 0;
+		}
+		*column = is_line_end ? 0 : *column + 1;
+		*end++ = c;
+	}
+	buf_added(out, (size_t)(end - room));
+	return true;
+}

@@ -103,6 +103,85 @@ static void test_every_octet_comes_back(void **state)
 	buf_free(&out);
 }
 
+#define X10(s) s s s s s s s s s s
+#define X76    X10("QUJDREU") "QUJDRE"
+
+static const struct {
+	const char *name;
+	struct text in, out;
+} lines[] = {
+	{ "nothing", BYTES(""), BYTES("") },
+	{ "padding", BYTES("f\r\n\xff"), BYTES("Zg0K/w==") },
+	{ "one line", BYTES(X10("ABCDE") "ABCDEFG"),
+	  BYTES("QUJDREVBQkNERUFCQ0RFQUJDREVBQkNERUFCQ0RFQUJDREVBQkNERUFCQ0RF"
+	        "QUJDREVBQkNERUZH") },
+	{ "two lines", BYTES(X10("ABCDE") "ABCDEFGH"),
+	  BYTES("QUJDREVBQkNERUFCQ0RFQUJDREVBQkNERUFCQ0RFQUJDREVBQkNERUFCQ0RF"
+	        "QUJDREVBQkNERUZH\r\nSA==") },
+}, wraps[] = {
+	{ "nothing", BYTES(""), BYTES("") },
+	{ "short lines", BYTES("QUI=\r\n\r\nQUI=\r\n"),
+	  BYTES("QUI=\r\n\r\nQUI=\r\n") },
+	{ "76", BYTES(X76 "\r\n"), BYTES(X76 "\r\n") },
+	{ "77", BYTES(X76 "QQ==\r\n"), BYTES(X76 "\r\nQQ==\r\n") },
+	{ "no boundary begins a line", BYTES(X76 "--b \t=\r\n--b"),
+	  BYTES(X76 "\r\nb \t=\r\n--b") },
+	{ "padding alone", BYTES(X76 "=="), BYTES(X76 "\r\n==") },
+	{ "octets above 127", BYTES("Q\xc3\xbcU\xff" "E="), BYTES("QUE=") },
+};
+
+struct writing {
+	struct base64_lines lines;
+	unsigned column;
+	struct buf out;
+};
+
+static void add(void *ctx, struct text piece)
+{
+	struct writing *writing = ctx;
+
+	assert_true(base64_lines_add(&writing->lines, piece, &writing->out));
+}
+
+static void wrap(void *ctx, struct text piece)
+{
+	struct writing *writing = ctx;
+
+	assert_true(base64_wrap(&writing->column, piece, &writing->out));
+}
+
+static void test_lines_whole_and_split(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		for (size_t way = 0; way < guarded_ways(lines[i].in); way++) {
+			struct writing writing = { .out = BUF_INIT(10000) };
+
+			guarded_feed(lines[i].in, way, add, &writing);
+			assert_true(base64_lines_finish(&writing.lines,
+							&writing.out));
+			assert_bytes(lines[i].name, buf_text(&writing.out),
+				     lines[i].out);
+			buf_free(&writing.out);
+		}
+	}
+}
+
+static void test_wraps_whole_and_split(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(wraps); i++) {
+		for (size_t way = 0; way < guarded_ways(wraps[i].in); way++) {
+			struct writing writing = { .out = BUF_INIT(10000) };
+
+			guarded_feed(wraps[i].in, way, wrap, &writing);
+			assert_bytes(wraps[i].name, buf_text(&writing.out),
+				     wraps[i].out);
+			buf_free(&writing.out);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +189,8 @@ int main(void)
 		cmocka_unit_test(test_refuses_what_is_not_exact),
 		cmocka_unit_test(test_refuses_what_does_not_fit),
 		cmocka_unit_test(test_every_octet_comes_back),
+		cmocka_unit_test(test_lines_whole_and_split),
+		cmocka_unit_test(test_wraps_whole_and_split),
 	};
 
 	return cmocka_run_group_tests_name("base64", tests, NULL, NULL);
