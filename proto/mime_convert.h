@@ -20,8 +20,15 @@ struct mime_convert;
 
 /* Is there anything to do?  plan NULL: no. */
 bool mime_plan_applies(const char *plan, bool to_7bit);
-/* Can all of an 8-bit body be made 7-bit?  Not what is signed. */
+/* Can all of an 8-bit body be made 7-bit?  Not what is signed, nor one without
+ * a plan. */
 bool mime_plan_can_7bit(const char *plan);
+/* Is an 8-bit body 8-bit still when it has been converted without to_7bit?
+ * Maybe only its lines and headers were, which are mended in any case. */
+bool mime_plan_keeps_8bit(const char *plan);
+/* A DKIM signature (RFC 6376) in the header as it would go out covers all of
+ * the body, and some of the header: follow no plan then. */
+bool mime_header_is_signed(struct text header);
 
 /* A plan that cannot be read is followed as far as it can. */
 struct mime_convert *mime_convert_new(const char *plan, bool to_7bit);

@@ -137,3 +137,23 @@ bool mime_plan_can_7bit(const char *plan)
 {
 	return plan != NULL && (needs_of_all(plan) & MIME_NEED(FIXED)) == 0;
 }
+
+/* Each item is looked at: a part with long lines is encoded in any case. */
+bool mime_plan_keeps_8bit(const char *plan)
+{
+	struct text rest = text_of(plan), item, number;
+	bool keeps = plan == NULL;
+
+	while (text_token(&rest, ',', &item)) {
+		unsigned needs = 0;
+
+		if (!text_starts(item, "c=") && text_token(&item, ':', &number))
+			needs = needs_of(item);
+		if (needs & MIME_NEED(LINES))
+			needs &= ~MIME_NEED(EIGHT_BIT);
+		keeps |= (needs & (MIME_NEED(EIGHT_BIT) |
+		                   MIME_NEED(FRAME_8BIT) |
+		                   MIME_NEED(FIXED))) != 0;
+	}
+	return keeps;
+}

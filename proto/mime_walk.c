@@ -108,7 +108,8 @@ static bool is_line_rest(struct text rest)
 static bool is_delimiter(const struct mime_level *level, struct text line,
 			 bool *closes_r)
 {
-	if (line.len < 2 + level->len || memcmp(line.data, "--", 2) != 0 ||
+	if (line.len < 2 + level->len || line.len > MIME_LINE_MAX + 2 ||
+	    memcmp(line.data, "--", 2) != 0 ||
 	    memcmp(line.data + 2, level->boundary, level->len) != 0)
 		return false;
 	line = text_skip(line, 2 + level->len);
@@ -216,7 +217,7 @@ static enum mime_item_type hold_line(struct mime_walk *walk,
 	const char *lf = memchr(input.data, '\n', input.len);
 	size_t len = lf != NULL ? (size_t)(lf - input.data) + 1 : input.len;
 
-	if (buf_len(&walk->held) + len > MIME_LINE_MAX + 4)
+	if (held_line(walk).len + len > MIME_LINE_MAX + 2)
 		return release(walk, item, buf_len(&walk->held));
 	take(walk, len);
 	return lf != NULL ? judge_line(walk, item) : MIME_NONE;

@@ -9,6 +9,7 @@
 #include "proto/mime_scan.h"
 #include "tests/support/bytes.h"
 #include "tests/support/guarded.h"
+#include "tests/support/mime_play.h"
 
 #define X10(s)  s s s s s s s s s s
 #define X100(s) X10(X10(s))
@@ -154,35 +155,9 @@ static const struct {
 	        "\xe4"), "8", "0:8" },
 };
 
-static void scan_header(struct mime_scan *scan, struct rfc5322 *reader)
-{
-	struct rfc5322_field field;
-	struct text body;
-
-	while (rfc5322_next(reader, &field, &body) == RFC5322_FIELD)
-		mime_scan_field(scan, &field);
-}
-
 static void scan_piece(void *ctx, struct text piece)
 {
 	mime_scan_body(ctx, piece);
-}
-
-static void scan_message(struct text message, size_t way,
-                         struct mime_facts *facts)
-{
-	struct mime_scan *scan = mime_scan_new();
-	ptrdiff_t end = text_find_nocase(message, text_of("\r\n\r\n"));
-	struct text header = text_make(message.data, (size_t)end + 4);
-	struct rfc5322 reader;
-
-	rfc5322_init(&reader, 100000);
-	rfc5322_push(&reader, header);
-	scan_header(scan, &reader);
-	rfc5322_free(&reader);
-	guarded_feed(text_skip(message, header.len), way, scan_piece, scan);
-	mime_scan_finish(scan, "iso-8859-15", facts);
-	mime_scan_free(&scan);
 }
 
 static void check(size_t i, size_t way, const struct mime_facts *facts)
@@ -210,7 +185,7 @@ static void test_messages_whole_and_split(void **state)
 		for (size_t way = 0; way < guarded_ways(message); way++) {
 			struct mime_facts facts;
 
-			scan_message(message, way, &facts);
+			mime_play_scan(message, "iso-8859-15", way, &facts);
 			check(i, way, &facts);
 			free(facts.plan);
 		}
