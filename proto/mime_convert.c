@@ -179,6 +179,13 @@ static bool put_declaration(struct mime_convert *convert, struct buf *out)
 	return is_done;
 }
 
+static bool message_gets_field(const struct mime_convert *convert,
+                               unsigned part)
+{
+	return convert->walk.entity.kind == MIME_MESSAGE &&
+	       needs_of(convert, part + 1) != 0;
+}
+
 /* The header ends with an empty line where it got one more field: what follows
  * was no field, but may look like one when it is encoded. */
 static bool end_header(struct mime_convert *convert, unsigned part,
@@ -187,8 +194,11 @@ static bool end_header(struct mime_convert *convert, unsigned part,
 	unsigned needs = needs_of(convert, part);
 
 	begin_coding(convert, coding_of(&convert->walk.entity, needs));
-	if (!is_relabelled(convert, needs))
+	if (!is_relabelled(convert, needs)) {
+		if (raw.len == 0 && message_gets_field(convert, part))
+			raw = text_of("\r\n");
 		return buf_text_append(out, raw);
+	}
 	if (part == 0 && !put_declaration(convert, out))
 		return false;
 	return buf_printf(out, "Content-Transfer-Encoding: %s\r\n\r\n",

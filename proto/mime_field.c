@@ -185,13 +185,12 @@ static void read_boundary(struct mime_entity *entity, struct text rest)
 		fits = read_value(&rest, value, &len);
 		while (fits && len > 0 && is_space(value[len - 1]))
 			len--;
-		if (!text_is(name, "boundary"))
-			continue;
-		if (fits && is_boundary(value, len)) {
+		if (text_is(name, "boundary") && fits &&
+		    is_boundary(value, len)) {
 			memcpy(entity->boundary, value, len);
 			entity->boundary_len = len;
+			return;
 		}
-		return;
 	}
 }
 

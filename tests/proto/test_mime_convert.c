@@ -121,6 +121,10 @@ static const struct {
 	  BYTES(MIXED N "--b" N TYPE("message/rfc822") CTE("7bit") N
 	        "Subject: x" N TYPE("text/plain") CTE("quoted-printable") N
 	        "=E4" N "--b--") },
+	{ "a message without an empty line before it", true,
+	  BYTES(MIXED N "--b" N TYPE("message/rfc822") "\xe4" N "--b--"),
+	  BYTES(MIXED N "--b" N TYPE("message/rfc822") N
+	        CTE("quoted-printable") N "=E4" N "--b--") },
 	{ "between the parts", true,
 	  BYTES(MIXED N "\xe4 \xff" N "--b" N N "x" N "--b--" N "\xe4"),
 	  BYTES(MIXED N "? ?" N "--b" N N "x" N "--b--" N "?") },

@@ -14,7 +14,7 @@ struct text mime_play_header(struct text message)
 
 	if (text_starts(message, "\r\n"))
 		end = -2;
-	return text_make(message.data, (size_t)(end + 4));
+	return text_make(message.data, end != -1 ? (size_t)(end + 4) : 0);
 }
 
 static void feed_bits(struct text body,

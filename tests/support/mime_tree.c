@@ -225,8 +225,11 @@ static void print_parts(struct tree *tree, struct text body,
 static void print_leaf(struct tree *tree, struct text body,
                        const struct mime_entity *entity)
 {
-	buf_printf(tree->out, "[%d:", (int)entity->kind);
-	if (entity->kind == MIME_SIGNED || entity->kind == MIME_SEALED)
+	bool is_sealed = entity->kind == MIME_SIGNED ||
+	                 entity->kind == MIME_SEALED;
+
+	buf_puts(tree->out, is_sealed ? "{" : "[");
+	if (is_sealed)
 		buf_text_append(tree->out, body);
 	else if (entity->encoding == MIME_BASE64)
 		decode_base64(tree->out, body);
@@ -234,7 +237,7 @@ static void print_leaf(struct tree *tree, struct text body,
 		decode_qp(tree->out, body);
 	else
 		buf_text_append(tree->out, body);
-	buf_putc(tree->out, ']');
+	buf_putc(tree->out, is_sealed ? '}' : ']');
 }
 
 static void print_entity(struct tree *tree, struct text text, unsigned depth,
@@ -255,12 +258,12 @@ static void print_entity(struct tree *tree, struct text text, unsigned depth,
 		print_leaf(tree, body, &entity);
 		return;
 	}
-	buf_printf(tree->out, "(%d", (int)entity.kind);
+	buf_puts(tree->out, entity.kind == MIME_MESSAGE ? "<" : "(");
 	if (entity.kind == MIME_MESSAGE)
 		print_entity(tree, body, depth + 1, false);
 	else
 		print_parts(tree, body, &entity, depth);
-	buf_putc(tree->out, ')');
+	buf_putc(tree->out, entity.kind == MIME_MESSAGE ? '>' : ')');
 }
 
 void mime_tree_print(struct buf *out, struct text message)

@@ -7,8 +7,8 @@
 
 #include "proto/buf.h"
 
-/* Append "[kind:content]" for a part, "(kind" its parts ")" for a container.
- * Signed parts stand there with every octet of theirs. */
+/* Append "[content]" for a part, "{content}" with every octet as it stands for
+ * one that may not be touched, "(parts)" and "<message>" for a container. */
 void mime_tree_print(struct buf *out, struct text message);
 
 #endif
