@@ -73,7 +73,7 @@ static void begin_coding(struct mime_convert *convert, enum coding coding)
 /* Nobody reads what stands between the parts.  A line begun here begins with a
  * space, so that it is no boundary line. */
 static bool mend_frame(struct mime_convert *convert, struct text piece,
-                       struct buf *out)
+		       struct buf *out)
 {
 	char *room = buf_room(out, 4 * piece.len), *end = room;
 
@@ -98,7 +98,7 @@ static bool mend_frame(struct mime_convert *convert, struct text piece,
 }
 
 static bool code(struct mime_convert *convert, struct text piece,
-                 struct buf *out)
+		 struct buf *out)
 {
 	switch (convert->coding) {
 	case WRAP_BASE64:
@@ -134,13 +134,13 @@ static bool finish_coding(struct mime_convert *convert, struct buf *out)
 static bool is_relabelled(const struct mime_convert *convert, unsigned needs)
 {
 	return mime_entity_is_plain(&convert->walk.entity) &&
-	       (needs & (MIME_NEED(LINES) | MIME_NEED(EIGHT_BIT) |
-	                 MIME_NEED(DECLARE) | MIME_NEED(BINARY) |
-	                 MIME_NEED(LABEL))) != 0;
+	       (needs &
+		(MIME_NEED(LINES) | MIME_NEED(EIGHT_BIT) | MIME_NEED(DECLARE) |
+		 MIME_NEED(BINARY) | MIME_NEED(LABEL))) != 0;
 }
 
 static bool put_field(struct mime_convert *convert, unsigned part,
-                      const struct rfc5322_field *field, struct buf *out)
+		      const struct rfc5322_field *field, struct buf *out)
 {
 	unsigned needs = needs_of(convert, part);
 	size_t before = buf_len(out);
@@ -173,14 +173,14 @@ static bool put_declaration(struct mime_convert *convert, struct buf *out)
 		is_done = buf_puts(out, "MIME-Version: 1.0\r\n");
 	if (!convert->walk.entity.has_type &&
 	    (convert->plan.parts[0] & MIME_NEED(DECLARE)) != 0)
-		is_done &= buf_printf(out,
-		                      "Content-Type: text/plain; charset=%s\r\n",
-		                      convert->plan.charset);
+		is_done &= buf_printf(
+			out, "Content-Type: text/plain; charset=%s\r\n",
+			convert->plan.charset);
 	return is_done;
 }
 
 static bool message_gets_field(const struct mime_convert *convert,
-                               unsigned part)
+			       unsigned part)
 {
 	return convert->walk.entity.kind == MIME_MESSAGE &&
 	       needs_of(convert, part + 1) != 0;
@@ -189,7 +189,7 @@ static bool message_gets_field(const struct mime_convert *convert,
 /* The header ends with an empty line where it got one more field: what follows
  * was no field, but may look like one when it is encoded. */
 static bool end_header(struct mime_convert *convert, unsigned part,
-                       struct text raw, struct buf *out)
+		       struct text raw, struct buf *out)
 {
 	unsigned needs = needs_of(convert, part);
 
@@ -202,11 +202,11 @@ static bool end_header(struct mime_convert *convert, unsigned part,
 	if (part == 0 && !put_declaration(convert, out))
 		return false;
 	return buf_printf(out, "Content-Transfer-Encoding: %s\r\n\r\n",
-	                  label_of(convert));
+			  label_of(convert));
 }
 
 bool mime_convert_header(struct mime_convert *convert, struct text header,
-                         struct buf *out)
+			 struct buf *out)
 {
 	struct rfc5322_field field;
 	struct rfc5322 reader;
@@ -242,18 +242,18 @@ bool mime_header_is_signed(struct text header)
 /* ---- the body ---- */
 
 static bool put_frame(struct mime_convert *convert,
-                      const struct mime_item *item, struct buf *out)
+		      const struct mime_item *item, struct buf *out)
 {
 	unsigned needs = needs_of(convert, item->part) &
-	                 (MIME_NEED(FRAME_LINES) | MIME_NEED(FRAME_8BIT));
+			 (MIME_NEED(FRAME_LINES) | MIME_NEED(FRAME_8BIT));
 
 	if (needs != 0 && convert->coding == AS_IT_IS)
 		begin_coding(convert, MEND_FRAME);
 	return code(convert, item->raw, out);
 }
 
-static bool put_item(struct mime_convert *convert,
-                     const struct mime_item *item, struct buf *out)
+static bool put_item(struct mime_convert *convert, const struct mime_item *item,
+		     struct buf *out)
 {
 	switch (item->type) {
 	case MIME_FIELD:
@@ -285,7 +285,7 @@ static bool put_items(struct mime_convert *convert, struct buf *out)
 }
 
 bool mime_convert_body(struct mime_convert *convert, struct text piece,
-                       struct buf *out)
+		       struct buf *out)
 {
 	mime_walk_push(&convert->walk, piece);
 	return put_items(convert, out);

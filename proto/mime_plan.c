@@ -151,9 +151,9 @@ bool mime_plan_keeps_8bit(const char *plan)
 			needs = needs_of(item);
 		if (needs & MIME_NEED(LINES))
 			needs &= ~MIME_NEED(EIGHT_BIT);
-		keeps |= (needs & (MIME_NEED(EIGHT_BIT) |
-		                   MIME_NEED(FRAME_8BIT) |
-		                   MIME_NEED(FIXED))) != 0;
+		keeps |=
+			(needs & (MIME_NEED(EIGHT_BIT) | MIME_NEED(FRAME_8BIT) |
+				  MIME_NEED(FIXED))) != 0;
 	}
 	return keeps;
 }

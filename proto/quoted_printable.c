@@ -22,7 +22,7 @@ static void put(struct quoted_printable *qp, const char *octets, unsigned n)
 
 /* Octets that stay together on a line. */
 static void put_together(struct quoted_printable *qp, const char *octets,
-                         unsigned n)
+			 unsigned n)
 {
 	if (qp->column + n > LINE_MAX_COLUMNS) {
 		put(qp, "=\r\n", 3);
@@ -176,7 +176,7 @@ static void end(struct quoted_printable *qp, struct buf *out)
 }
 
 bool quoted_printable_add(struct quoted_printable *qp, struct text piece,
-                          struct buf *out)
+			  struct buf *out)
 {
 	if (!begin(qp, out, piece.len))
 		return false;

@@ -18,7 +18,7 @@ struct text mime_play_header(struct text message)
 }
 
 static void feed_bits(struct text body,
-                      void (*take)(void *ctx, struct text piece), void *ctx)
+		      void (*take)(void *ctx, struct text piece), void *ctx)
 {
 	for (size_t len = 1; body.len > 0; len = len * 5 % 7 + 1) {
 		if (len > body.len)
@@ -29,7 +29,7 @@ static void feed_bits(struct text body,
 }
 
 static void feed(struct text body, size_t way,
-                 void (*take)(void *ctx, struct text piece), void *ctx)
+		 void (*take)(void *ctx, struct text piece), void *ctx)
 {
 	if (way == MIME_PLAY_WHOLE)
 		take(ctx, body);
@@ -45,7 +45,7 @@ static void scan_piece(void *ctx, struct text piece)
 }
 
 void mime_play_scan(struct text message, const char *charset, size_t way,
-                    struct mime_facts *facts_r)
+		    struct mime_facts *facts_r)
 {
 	struct mime_scan *scan = mime_scan_new();
 	struct text header = mime_play_header(message), body;
@@ -72,17 +72,16 @@ static void convert_piece(void *ctx, struct text piece)
 {
 	struct converting *converting = ctx;
 
-	converting->is_done &= mime_convert_body(converting->convert, piece,
-	                                         converting->out);
+	converting->is_done &=
+		mime_convert_body(converting->convert, piece, converting->out);
 }
 
 bool mime_play_convert(struct text message, const char *plan, bool to_7bit,
-                       size_t way, struct buf *out)
+		       size_t way, struct buf *out)
 {
 	struct text header = mime_play_header(message);
-	struct converting converting = {
-		mime_convert_new(plan, to_7bit), out, true
-	};
+	struct converting converting = { mime_convert_new(plan, to_7bit), out,
+					 true };
 
 	converting.is_done =
 		mime_convert_header(converting.convert, header, out);
@@ -118,15 +117,15 @@ static const char *check_mended(struct text out, const char *plan, bool to_7bit)
 	else if (to_7bit && mime_plan_can_7bit(plan) && facts.has_8bit)
 		wrong = "it is 8-bit";
 	else if (!to_7bit && plan != NULL &&
-	         facts.has_8bit != mime_plan_keeps_8bit(plan))
+		 facts.has_8bit != mime_plan_keeps_8bit(plan))
 		wrong = "it is 8-bit, and should not be, or the reverse";
 	free(facts.plan);
 	return wrong;
 }
 
 static const char *check_output(struct text message, const char *plan,
-                                bool to_7bit, struct text whole,
-                                struct text split)
+				bool to_7bit, struct text whole,
+				struct text split)
 {
 	if (!text_equal(whole, split))
 		return "converted in pieces, it differs";
@@ -138,16 +137,16 @@ static const char *check_output(struct text message, const char *plan,
 }
 
 static const char *check_conversion(struct text message, const char *plan,
-                                    bool to_7bit)
+				    bool to_7bit)
 {
 	struct buf whole = BUF_INIT(ROOM), split = BUF_INIT(ROOM);
 	const char *wrong = "the output is full";
 
 	if (mime_play_convert(message, plan, to_7bit, MIME_PLAY_WHOLE,
-	                      &whole) &&
+			      &whole) &&
 	    mime_play_convert(message, plan, to_7bit, MIME_PLAY_BITS, &split))
 		wrong = check_output(message, plan, to_7bit, buf_text(&whole),
-		                     buf_text(&split));
+				     buf_text(&split));
 	buf_free(&whole);
 	buf_free(&split);
 	return wrong;

@@ -64,7 +64,7 @@ static bool is_line_end(struct text text, size_t at)
 {
 	return at == text.len || text.data[at] == '\n' ||
 	       (text.data[at] == '\r' &&
-	        (at + 1 == text.len || text.data[at + 1] == '\n'));
+		(at + 1 == text.len || text.data[at + 1] == '\n'));
 }
 
 static size_t soft_break(struct text text)
@@ -86,12 +86,12 @@ static void decode_qp(struct buf *out, struct text text)
 		if (c == '=' && text.len > 2 && hex_of(text.data[1]) >= 0 &&
 		    hex_of(text.data[2]) >= 0) {
 			buf_putc(out, (char)(hex_of(text.data[1]) * 16 +
-			                     hex_of(text.data[2])));
+					     hex_of(text.data[2])));
 			n = 3;
 		} else if (c == '=' && soft_break(text) > 0) {
 			n = soft_break(text);
 		} else if (blanks(text, 0) > 0 &&
-		           is_line_end(text, blanks(text, 0))) {
+			   is_line_end(text, blanks(text, 0))) {
 			n = blanks(text, 0); /* RFC 2045 6.7 (3) */
 		} else {
 			buf_putc(out, c);
@@ -130,7 +130,7 @@ struct tree {
 };
 
 static void print_entity(struct tree *tree, struct text text, unsigned depth,
-                         bool in_digest);
+			 bool in_digest);
 
 static bool read_field(struct text line, struct rfc5322_field *field)
 {
@@ -141,7 +141,7 @@ static bool read_field(struct text line, struct rfc5322_field *field)
 		return false;
 	name.len = (size_t)(colon - line.data);
 	while (name.len > 0 && (name.data[name.len - 1] == ' ' ||
-	                        name.data[name.len - 1] == '\t'))
+				name.data[name.len - 1] == '\t'))
 		name.len--;
 	for (size_t i = 0; i < name.len; i++)
 		if (name.data[i] <= ' ' || name.data[i] > 126)
@@ -199,7 +199,7 @@ static int is_delimiter(struct text line, const struct mime_entity *entity)
 }
 
 static void print_parts(struct tree *tree, struct text body,
-                        const struct mime_entity *entity, unsigned depth)
+			const struct mime_entity *entity, unsigned depth)
 {
 	const char *begin = NULL;
 	int kind = 0;
@@ -212,21 +212,21 @@ static void print_parts(struct tree *tree, struct text body,
 			continue;
 		if (begin != NULL)
 			print_entity(tree, between(begin, line.data), depth + 1,
-			             entity->is_digest);
+				     entity->is_digest);
 		begin = line.data + line.len;
 	}
 	if (kind != 2 && begin != NULL)
 		print_entity(tree,
-		             text_make(begin, (size_t)(body.data + body.len -
-		                                       begin)),
-		             depth + 1, entity->is_digest);
+			     text_make(begin,
+				       (size_t)(body.data + body.len - begin)),
+			     depth + 1, entity->is_digest);
 }
 
 static void print_leaf(struct tree *tree, struct text body,
-                       const struct mime_entity *entity)
+		       const struct mime_entity *entity)
 {
-	bool is_sealed = entity->kind == MIME_SIGNED ||
-	                 entity->kind == MIME_SEALED;
+	bool is_sealed =
+		entity->kind == MIME_SIGNED || entity->kind == MIME_SEALED;
 
 	buf_puts(tree->out, is_sealed ? "{" : "[");
 	if (is_sealed)
@@ -241,7 +241,7 @@ static void print_leaf(struct tree *tree, struct text body,
 }
 
 static void print_entity(struct tree *tree, struct text text, unsigned depth,
-                         bool in_digest)
+			 bool in_digest)
 {
 	struct mime_entity entity;
 	struct text body;
