@@ -2,10 +2,10 @@
 
 #include <string.h>
 #include "proto/buf.h"
-#include "relay/config/config_keys.h"
+#include "relay/cli/check_route.h"
 #include "relay/config/config_print.h"
+#include "relay/config/value.h"
 #include "relay/inbound/access.h"
-#include "relay/policy/send_as.h"
 
 /* What one listener says to the client. */
 struct answer {
@@ -80,90 +80,47 @@ static void advise(const struct answer *answer, const struct address *client,
 	buf_puts(out, "allow = ");
 	value_print(VALUE_NETWORKS, &listener->allow, out);
 	buf_printf(out, ", %s", address_print(client, host));
-	if (!address_is_private(client) && !listener->allow_public)
+	if (!address_is_private(client) && !listener->allow_public &&
+	    listener->auth.kind != LOGIN_FILE)
 		buf_puts(out, "\nallow_public = yes");
 }
 
-static uint64_t size_limit(const struct config *config,
-			   const struct account_config *account)
+/* A device may be let off the login of its listener, but not a stranger. */
+static enum login login_of(const struct config *config,
+			   const struct listener_config *listener,
+			   const struct address *client)
 {
-	uint64_t size = config->relay.max_message_size;
+	const struct device_config *device = config_device(config, client);
 
-	if (account->max_message_size > 0 && account->max_message_size < size)
-		size = account->max_message_size;
-	return size;
+	if (device && device->auth_any &&
+	    (listener->auth.kind != LOGIN_FILE || listener->allow_public ||
+	     address_is_private(client)))
+		return LOGIN_ANY;
+	return listener->auth.kind;
 }
 
-static const char *policy_words(const struct account_config *account)
+/* How it must speak there; nothing where plain and simple will do. */
+static void describe_session(const struct config *config,
+			     const struct listener_config *listener,
+			     const struct address *client, struct buf *out)
 {
-	switch (account->sender_policy) {
-	case SENDER_REJECT:
-		return "any other sender is refused";
-	case SENDER_PASS:
-		return "any other sender is passed on as it is";
-	case SENDER_REWRITE:
-	default:
-		return "any other sender is replaced by";
-	}
-}
+	static const char *const tls[] = {
+		[LISTENER_TLS_OFF] = "",
+		[LISTENER_TLS_STARTTLS] = "TLS by STARTTLS if it likes",
+		[LISTENER_TLS_REQUIRED] = "TLS by STARTTLS, required",
+		[LISTENER_TLS_IMPLICIT] = "TLS from the first octet",
+	};
+	enum login login = login_of(config, listener, client);
 
-static void decide(const struct account_config *account, const char *from,
-		   struct send_as *decision)
-{
-	struct send_as_query query = { .account = account,
-				       .reverse_path = from,
-				       .header_from = from };
-
-	send_as_decide(&query, decision);
-}
-
-static void print_sender(FILE *out, const struct account_config *account,
-			 const char *from)
-{
-	struct buf senders = BUF_INIT(1 << 20);
-	struct send_as decision;
-
-	if (from) {
-		decide(account, from, &decision);
-		fprintf(out, "    sender   <%s> %s%s%s (%s)\n", from,
-			decision.verdict == SEND_AS_OK ? "goes out as <"
-						       : "is refused",
-			decision.verdict == SEND_AS_OK ? decision.reverse_path
-						       : "",
-			decision.verdict == SEND_AS_OK ? ">" : "",
-			decision.reason);
-		send_as_free(&decision);
+	buf_puts(out, tls[listener->tls]);
+	if (login == LOGIN_OFF)
 		return;
-	}
-	value_print(VALUE_SENDERS, &account->senders, &senders);
-	fprintf(out, "    sender   may be %s; %s%s%s\n",
-		buf_len(&senders) > 0 ? buf_string(&senders) : "nobody",
-		policy_words(account),
-		account->sender_policy == SENDER_REWRITE ? " " : "",
-		account->sender_policy == SENDER_REWRITE
-			? account_identity(account)
-			: "");
-	buf_free(&senders);
-}
-
-static void print_allowed(FILE *out, const struct config *config,
-			  const struct listener_config *listener,
-			  const char *from)
-{
-	const struct account_config *account = &config->accounts[0];
-	uint64_t limit = size_limit(config, account);
-	struct buf size = BUF_INIT(64);
-
-	value_print(VALUE_SIZE, &limit, &size);
-	fprintf(out, "    account  %s, by %s:%u\n", account->name,
-		account->host, account->port);
-	print_sender(out, account, from);
-	fprintf(out,
-		"    limits   messages up to %s, %u recipients each, "
-		"%u connections at a time\n",
-		buf_string(&size), listener->max_recipients,
-		listener->max_connections_per_client);
-	buf_free(&size);
+	if (buf_len(out) > 0)
+		buf_puts(out, "; ");
+	if (login == LOGIN_ANY)
+		buf_puts(out, "any login is right, none is needed");
+	else
+		buf_printf(out, "a login by %s, required", listener->auth.file);
 }
 
 static void print_advice(FILE *out, const struct answer *answer,
@@ -181,9 +138,21 @@ static void print_advice(FILE *out, const struct answer *answer,
 	buf_free(&advice);
 }
 
+static void print_allowed(FILE *out, const struct config *config,
+			  const struct listener_config *listener,
+			  const struct check_query *query)
+{
+	struct buf session = BUF_INIT(8192);
+
+	describe_session(config, listener, query->client, &session);
+	if (buf_len(&session) > 0)
+		fprintf(out, "    session  %s\n", buf_string(&session));
+	check_routes_print(out, config, listener, query);
+	buf_free(&session);
+}
+
 static void print_answer(FILE *out, const struct config *config,
-			 struct answer *answer, const struct address *client,
-			 const char *from)
+			 struct answer *answer, const struct check_query *query)
 {
 	const struct listener_config *listener = answer->listener;
 	struct buf address = BUF_INIT(1 << 20), reason = BUF_INIT(512);
@@ -193,70 +162,49 @@ static void print_answer(FILE *out, const struct config *config,
 	fprintf(out, "  listener %s (%s): %s\n", listener->name,
 		buf_string(&address), buf_string(&reason));
 	if (answer->verdict == ACCESS_ALLOWED)
-		print_allowed(out, config, listener, from);
+		print_allowed(out, config, listener, query);
 	else
-		print_advice(out, answer, client);
+		print_advice(out, answer, query->client);
 	buf_free(&address);
 	buf_free(&reason);
 }
 
 void check_client_print(FILE *out, const struct config *config,
-			const struct address *client, const char *from)
+			const struct check_query *query)
 {
+	const struct device_config *device =
+		config_device(config, query->client);
 	char host[ADDRESS_TEXT_MAX];
 
-	fprintf(out, "client %s\n", address_print(client, host));
+	fprintf(out, "client %s", address_print(query->client, host));
+	if (device)
+		fprintf(out, ", device %s", device->name);
+	putc('\n', out);
 	for (size_t i = 0; i < config->n_listeners; i++) {
 		struct answer answer;
 
-		ask(&config->listeners[i], client, &answer);
-		print_answer(out, config, &answer, client, from);
+		ask(&config->listeners[i], query->client, &answer);
+		print_answer(out, config, &answer, query);
 		buf_free(&answer.network);
 	}
 }
 
-static json_t *sender_to_json(const struct account_config *account,
-			      const char *from)
-{
-	json_t *sender = json_object();
-	struct send_as decision;
-
-	decide(account, from, &decision);
-	json_object_set_new(sender, "from", config_json_text(from));
-	json_object_set_new(sender, "allowed",
-			    json_boolean(decision.verdict == SEND_AS_OK));
-	json_object_set_new(sender, "sends_as",
-			    config_json_text(decision.verdict == SEND_AS_OK
-						     ? decision.reverse_path
-						     : NULL));
-	json_object_set_new(sender, "reason",
-			    config_json_text(decision.reason));
-	send_as_free(&decision);
-	return sender;
-}
-
 static void add_allowed(json_t *object, const struct config *config,
 			const struct listener_config *listener,
-			const char *from)
+			const struct check_query *query)
 {
-	const struct account_config *account = &config->accounts[0];
+	struct buf session = BUF_INIT(8192);
 
-	json_object_set_new(object, "account", config_json_text(account->name));
-	if (from)
-		json_object_set_new(object, "sender",
-				    sender_to_json(account, from));
-	json_object_set_new(
-		object, "limits",
-		json_pack("{s:I, s:i, s:i}", "max_message_size",
-			  (json_int_t)size_limit(config, account),
-			  "max_recipients", (int)listener->max_recipients,
-			  "max_connections_per_client",
-			  (int)listener->max_connections_per_client));
+	describe_session(config, listener, query->client, &session);
+	json_object_set_new(object, "session",
+			    config_json_text(buf_string(&session)));
+	check_routes_json(object, config, listener, query);
+	buf_free(&session);
 }
 
 static json_t *answer_to_json(const struct config *config,
 			      struct answer *answer,
-			      const struct address *client, const char *from)
+			      const struct check_query *query)
 {
 	bool allowed = answer->verdict == ACCESS_ALLOWED;
 	struct buf text = BUF_INIT(1 << 20);
@@ -270,9 +218,9 @@ static json_t *answer_to_json(const struct config *config,
 			    config_json_text(buf_string(&text)));
 	buf_clear(&text);
 	if (allowed) {
-		add_allowed(object, config, answer->listener, from);
+		add_allowed(object, config, answer->listener, query);
 	} else {
-		advise(answer, client, &text);
+		advise(answer, query->client, &text);
 		json_object_set_new(object, "fix",
 				    config_json_text(buf_string(&text)));
 	}
@@ -281,21 +229,26 @@ static json_t *answer_to_json(const struct config *config,
 }
 
 json_t *check_client_json(const struct config *config,
-			  const struct address *client, const char *from)
+			  const struct check_query *query)
 {
+	const struct device_config *device =
+		config_device(config, query->client);
 	json_t *object = json_object(), *listeners = json_array();
 	char host[ADDRESS_TEXT_MAX];
 
 	for (size_t i = 0; i < config->n_listeners; i++) {
 		struct answer answer;
 
-		ask(&config->listeners[i], client, &answer);
-		json_array_append_new(listeners, answer_to_json(config, &answer,
-								client, from));
+		ask(&config->listeners[i], query->client, &answer);
+		json_array_append_new(listeners,
+				      answer_to_json(config, &answer, query));
 		buf_free(&answer.network);
 	}
-	json_object_set_new(object, "address",
-			    config_json_text(address_print(client, host)));
+	json_object_set_new(
+		object, "address",
+		config_json_text(address_print(query->client, host)));
+	json_object_set_new(object, "device",
+			    config_json_text(device ? device->name : NULL));
 	json_object_set_new(object, "listeners", listeners);
 	return object;
 }

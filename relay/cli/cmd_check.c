@@ -11,7 +11,7 @@ struct options {
 	bool json, connect;
 	bool has_client;
 	struct address client;
-	const char *from; /* NULL: not asked */
+	const char *from, *to; /* NULL: not asked */
 };
 
 static bool read_client(const char *text, struct options *options_r)
@@ -21,11 +21,22 @@ static bool read_client(const char *text, struct options *options_r)
 	return options_r->has_client;
 }
 
+/* Without a domain, too: a rule may add one. */
 static bool is_sender(const char *text)
 {
+	const char *error;
 	struct smtp_path path;
+	struct text rest;
 
-	return text[0] == '\0' || smtp_address_parse(text_of(text), &path);
+	return text[0] == '\0' ||
+	       (smtp_path_parse(text_of(text), &path, &rest, &error) &&
+		path.repairs == SMTP_PATH_REPAIR(BRACKETS) && rest.len == 0);
+}
+
+static struct check_query query_of(const struct options *options)
+{
+	return (struct check_query){ &options->client, options->from,
+				     options->to };
 }
 
 static int read_options(int argc, char **argv, struct options *options_r)
@@ -50,12 +61,19 @@ static int read_options(int argc, char **argv, struct options *options_r)
 						 "--from takes an address, such"
 						 " as scanner@example.com");
 			options_r->from = argv[++i];
+		} else if (strcmp(argv[i], "--to") == 0) {
+			if (!value || !is_sender(value) || !*value)
+				return cli_usage(argv[0],
+						 "--to takes an address, such"
+						 " as someone@example.com");
+			options_r->to = argv[++i];
 		} else {
 			return cli_usage(argv[0], "unknown option %s", argv[i]);
 		}
 	}
-	if (options_r->from && !options_r->has_client)
-		return cli_usage(argv[0], "--from goes with --client IP");
+	if ((options_r->from || options_r->to) && !options_r->has_client)
+		return cli_usage(argv[0], "%s goes with --client IP",
+				 options_r->from ? "--from" : "--to");
 	return EX_OK;
 }
 
@@ -92,6 +110,7 @@ static bool report_json(const struct options *options,
 			const struct config_warnings *warnings)
 {
 	json_t *report = json_object(), *list = json_array(), *steps;
+	struct check_query query = query_of(options);
 	bool all = true;
 
 	json_object_set_new(report, "ok", json_true());
@@ -103,8 +122,7 @@ static bool report_json(const struct options *options,
 	json_object_set_new(report, "warnings", list);
 	if (options->has_client)
 		json_object_set_new(report, "client",
-				    check_client_json(config, &options->client,
-						      options->from));
+				    check_client_json(config, &query));
 	if (options->connect) {
 		steps = json_array();
 		all = connect_all(config, steps);
@@ -119,9 +137,10 @@ static bool report_text(const struct options *options,
 			const struct config *config,
 			const struct config_warnings *warnings)
 {
+	struct check_query query = query_of(options);
+
 	if (options->has_client) {
-		check_client_print(stdout, config, &options->client,
-				   options->from);
+		check_client_print(stdout, config, &query);
 		return true;
 	}
 	config_print(stdout, config);

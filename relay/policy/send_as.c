@@ -200,6 +200,64 @@ static void by_policy(const struct question *q, struct send_as *out)
 	}
 }
 
+/* ---- what the provider will say ---- */
+
+/* What it compares, in its preset's words. */
+static const char *check_of(const struct provider *provider)
+{
+	return provider->sender_check != NULL ? provider->sender_check
+	                                      : "it compares the sender";
+}
+
+static char *warn_from(const struct provider *provider, const char *from,
+                       bool is_on_behalf)
+{
+	if (provider->replaces_from)
+		return xasprintf("%s will silently replace <%s> in From by "
+		                 "the account's address; confirm it there as "
+		                 "a sender of the account, then add it to "
+		                 "`senders`", provider->title, from);
+	if (!provider->checks_from)
+		return NULL;
+	return xasprintf("%s will refuse <%s> in From unless the account has "
+	                 "the right to send %s it (%s); grant it there, then "
+	                 "add the address to `senders`", provider->title, from,
+	                 is_on_behalf ? "on behalf of" : "as",
+	                 check_of(provider));
+}
+
+static char *warn_path(const struct provider *provider, const char *path)
+{
+	if (*path == '\0')
+		return provider->takes_null_sender
+		               ? NULL
+		               : xasprintf("%s does not take the null sender; "
+		                           "with sender_policy = rewrite the "
+		                           "account stands in for it",
+		                           provider->title);
+	if (!provider->checks_envelope)
+		return NULL;
+	return xasprintf("%s will refuse the envelope sender <%s> (%s); once "
+	                 "the account may use it, add it to `senders`",
+	                 provider->title, path, check_of(provider));
+}
+
+static char *warning(const struct question *q, const struct send_as *decision)
+{
+	const struct provider *provider = q->account->provider;
+	const char *from = decision->from != NULL ? decision->from : q->from;
+	char *words = NULL;
+
+	if (provider == NULL || decision->verdict == SEND_AS_REJECTED)
+		return NULL;
+	if (from != NULL && !account_may_send_as(q->account, from))
+		words = warn_from(provider, from, decision->sender != NULL);
+	if (words == NULL &&
+	    !account_may_send_as(q->account, decision->reverse_path))
+		words = warn_path(provider, decision->reverse_path);
+	return words;
+}
+
 void send_as_decide(const struct send_as_query *query, struct send_as *out)
 {
 	struct question q = question_of(query);
@@ -219,6 +277,7 @@ void send_as_decide(const struct send_as_query *query, struct send_as *out)
 		on_behalf(&q, out);
 	else
 		by_policy(&q, out);
+	out->warning = warning(&q, out);
 	free(q.path);
 	free(q.from);
 }
