@@ -1,4 +1,4 @@
-#include "relay/inbound/transaction.h"
+#include "relay/inbound/transaction_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,33 +7,11 @@
 
 #include "proto/smtp_syntax.h"
 #include "proto/xalloc.h"
-#include "relay/inbound/destinations.h"
-#include "relay/inbound/intake.h"
 #include "relay/inbound/refusal.h"
 #include "relay/inbound/repairs.h"
-#include "relay/policy/send_as.h"
-#include "relay/queue/queue.h"
 #include "relay/report/log.h"
 
 enum { ROOM_CHECK_OCTETS = 1024 * 1024 }; /* between looks at the disk */
-
-struct transaction {
-	struct services *services;
-	struct config *config;
-	struct origin origin;
-	const struct transaction_callbacks *callbacks;
-	void *ctx;
-	struct envelope *draft;       /* until it is divided */
-	struct destinations destinations;
-	struct envelope **envelopes;  /* being committed */
-	size_t n_envelopes;
-	message_id first;             /* of theirs */
-	unsigned path_repairs;        /* SMTP_PATH_REPAIR() bits */
-	struct body *body;
-	struct intake *intake;
-	uint64_t room_checked;        /* octets at the last look at the disk */
-	bool behind, committing;
-};
 
 const struct envelope *transaction_envelope(const struct transaction *t)
 {
@@ -119,21 +97,29 @@ static void fill_draft(struct transaction *t, struct text reverse_path)
 	envelope->reverse_path = text_dup(reverse_path);
 }
 
+void transaction_sender(const struct envelope *envelope,
+                        const struct account_config *account,
+                        const struct rule_config *rule, struct send_as *out)
+{
+	struct send_as_query query = {
+		.account = account,
+		.rule = rule,
+		.reverse_path = envelope->reverse_path,
+		.header_from = envelope->header_from,
+	};
+
+	send_as_decide(&query, out);
+}
+
 static bool sender_ok(const struct transaction *t,
                       const struct account_config *account,
                       const struct rule_config *rule,
                       struct smtp_reply *refusal_r)
 {
-	struct send_as_query query = {
-		.account = account,
-		.rule = rule,
-		.reverse_path = t->draft->reverse_path,
-		.header_from = t->draft->header_from,
-	};
 	struct send_as sender;
 	bool ok;
 
-	send_as_decide(&query, &sender);
+	transaction_sender(t->draft, account, rule, &sender);
 	ok = sender.verdict == SEND_AS_OK ||
 	     refuse(refusal_r, 550, "5.7.1", "%s", sender.reason);
 	send_as_free(&sender);
@@ -219,8 +205,6 @@ static void on_body_drain(void *ctx)
 	t->callbacks->on_drain(t->ctx);
 }
 
-static void on_body_finish(void *ctx, const char *error, bool full);
-
 static int local_offset_minutes(int64_t now_ms)
 {
 	time_t now = (time_t)(now_ms / 1000);
@@ -262,7 +246,7 @@ static const char *sender_of(const struct transaction *t)
 void transaction_data(struct transaction *t)
 {
 	static const struct body_callbacks callbacks = { on_body_drain,
-		on_body_finish };
+		transaction_commit };
 	struct intake_settings settings = {
 		.hostname = t->config->relay.hostname,
 		.protocol = protocol_of(&t->origin),
@@ -384,116 +368,6 @@ bool transaction_end(struct transaction *t, const struct smtp_data_stats *stats,
 	t->committing = true;
 	body_finish(t->body);
 	return true;
-}
-
-/* ---- the commit ---- */
-
-static void conclude(struct transaction *t, int code, const char *status,
-                     const char *text)
-{
-	struct smtp_reply reply = smtp_reply_make(code, status, text);
-
-	t->committing = false;
-	t->callbacks->on_done(t->ctx, &reply);
-}
-
-static void conclude_failed(struct transaction *t, bool full)
-{
-	if (full)
-		conclude(t, 452, "4.3.1", "The disk is full, try again later");
-	else
-		conclude(t, 451, "4.3.0",
-		         "The message could not be stored, try again later");
-}
-
-/* What the provider will say to this sender, by its preset. */
-static char *provider_warning(const struct transaction *t,
-                              const struct envelope *envelope)
-{
-	struct send_as_query query = {
-		.account = config_account(t->config, envelope->account),
-		.rule = envelope->rule == NULL
-		                ? NULL
-		                : config_rule(t->config, envelope->rule),
-		.reverse_path = envelope->reverse_path,
-		.header_from = envelope->header_from,
-	};
-	struct send_as sender;
-	char *warning;
-
-	send_as_decide(&query, &sender);
-	warning = xstrdup(sender.warning);
-	send_as_free(&sender);
-	return warning;
-}
-
-static void log_accepted(const struct transaction *t,
-                         const struct envelope *envelope)
-{
-	char *to = envelope_recipient_list(envelope, RECIPIENT_QUEUED, 500);
-	char *warning = provider_warning(t, envelope);
-	char id[MESSAGE_ID_TEXT], first[MESSAGE_ID_TEXT];
-
-	message_id_print(t->first, first);
-	log_event(warning != NULL ? LOG_WARN : LOG_INFO, EVENT_ACCEPTED,
-	          F_STR("id", message_id_print(envelope->id, id)),
-	          F_STR("part_of", envelope->id == t->first ? NULL : first),
-	          F_STR("client", envelope->client),
-	          F_STR("device", envelope->device),
-	          F_STR("listener", envelope->listener),
-	          F_STR("user", t->origin.user),
-	          F_STR("from", envelope->reverse_path), F_STR("to", to),
-	          F_INT("size", envelope->size),
-	          F_STR("subject", envelope->subject),
-	          F_STR("account", envelope->account),
-	          F_STR("rule", envelope->rule), F_STR("warning", warning));
-	free(warning);
-	free(to);
-}
-
-static void enqueue(struct transaction *t)
-{
-	char *bytes = body_take_bytes(t->body);
-	size_t i;
-
-	body_free(&t->body);
-	for (i = 0; i < t->n_envelopes; i++) {
-		log_accepted(t, t->envelopes[i]);
-		queue_add(t->services->queue, &t->envelopes[i],
-		          i == 0 ? bytes : NULL);
-	}
-}
-
-static void on_accepted(void *ctx, const char *error, bool full)
-{
-	struct transaction *t = ctx;
-	char text[80] = "Queued as ";
-
-	if (error != NULL) {
-		conclude_failed(t, full);
-		return;
-	}
-	message_id_print(t->first, text + strlen(text));
-	enqueue(t);
-	conclude(t, 250, "2.0.0", text);
-}
-
-static void on_body_finish(void *ctx, const char *error, bool full)
-{
-	struct transaction *t = ctx;
-
-	if (error != NULL) {
-		conclude_failed(t, full);
-		return;
-	}
-	t->draft->size = body_size(t->body);
-	t->draft->checksum = body_checksum(t->body);
-	t->draft->body_in_file = body_is_file(t->body);
-	t->envelopes = destinations_divide(&t->destinations, &t->draft,
-	                                   &t->n_envelopes);
-	t->first = t->envelopes[0]->id;
-	store_accept(t->services->store, t->envelopes, t->n_envelopes, t->body,
-	             on_accepted, t);
 }
 
 void transaction_free(struct transaction **transaction)

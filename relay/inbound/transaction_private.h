@@ -1,0 +1,40 @@
+/*
+ * transaction_private -- what the files of a transaction share, and nobody
+ * else includes: transaction.c (MAIL to the end of data) and
+ * transaction_commit.c (the disk, the queue, the answer).
+ */
+#ifndef RELAY_INBOUND_TRANSACTION_PRIVATE_H
+#define RELAY_INBOUND_TRANSACTION_PRIVATE_H
+
+#include "relay/inbound/destinations.h"
+#include "relay/inbound/intake.h"
+#include "relay/inbound/transaction.h"
+#include "relay/policy/send_as.h"
+#include "relay/queue/queue.h"
+
+struct transaction {
+	struct services *services;
+	struct config *config;
+	struct origin origin;
+	const struct transaction_callbacks *callbacks;
+	void *ctx;
+	struct envelope *draft;       /* until it is divided */
+	struct destinations destinations;
+	struct envelope **envelopes;  /* being committed */
+	size_t n_envelopes;
+	message_id first;             /* of theirs */
+	unsigned path_repairs;        /* SMTP_PATH_REPAIR() bits */
+	struct body *body;
+	struct intake *intake;
+	uint64_t room_checked;        /* octets at the last look at the disk */
+	bool behind, committing;
+};
+
+/* As whom it goes out by this rule and account; send_as_free() it. */
+void transaction_sender(const struct envelope *envelope,
+                        const struct account_config *account,
+                        const struct rule_config *rule, struct send_as *out);
+/* The body is finished: commit it, and answer.  body_callbacks.on_finish. */
+void transaction_commit(void *ctx, const char *error, bool full);
+
+#endif
