@@ -174,13 +174,18 @@ class Logins(TestCase):
         for mechanism in ("PLAIN", "LOGIN"):
             for tls in ("off", "starttls", "implicit"):
                 lanpost = self.lanpost(users=self.line, tls=tls)
+                word = "ESMTPA" if tls == "off" else "ESMTPSA"
                 for name, device in SECURE_DEVICES.items():
                     with self.subTest(mechanism, tls=tls, device=name):
                         mark = lanpost.mark()
+                        before = len(self.provider.arrived())
                         device(lanpost.address, scan(f"right-{name}"),
                                "printer@lan.test", TO, tls=tls,
                                login=(USER, PASSWORD), mechanism=mechanism)
                         lanpost.wait_event("delivered", since=mark)
+                        got = self.provider.wait_copies(before, TO)[0]
+                        self.assertRegex(got.get("Received")[0],
+                                         rf"with {word}\b")
                 self.assertEqual(lanpost.events("rejected"), [])
                 lanpost.stop()
                 self.assert_no_secret(lanpost, PASSWORD)

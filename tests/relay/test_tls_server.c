@@ -228,6 +228,15 @@ struct device {
 	const char *ciphers;
 };
 
+static unsigned certificates_asked_for;
+
+static int note_request(SSL *ssl, X509 **x509, EVP_PKEY **key)
+{
+	(void)ssl, (void)x509, (void)key;
+	certificates_asked_for++;
+	return 0;
+}
+
 static SSL *device_new(const struct device *device)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -235,6 +244,7 @@ static SSL *device_new(const struct device *device)
 
 	SSL_CTX_set_security_level(context, 0);
 	SSL_CTX_set_cipher_list(context, device->ciphers);
+	SSL_CTX_set_client_cert_cb(context, note_request);
 	SSL_CTX_set_min_proto_version(context, device->min);
 	SSL_CTX_set_max_proto_version(context, device->max);
 	ssl = SSL_new(context);
@@ -400,6 +410,49 @@ static void test_anonymous_ciphers_are_refused_everywhere(void **state)
 	               "no cipher that is safe");
 }
 
+static void test_no_renegotiation(void **state)
+{
+	static const struct device tls12 = { TLS1_2_VERSION, TLS1_2_VERSION,
+		"ALL" };
+	struct tls_engine *engine = server_engine(TLS1_2_VERSION);
+	SSL *ssl = device_new(&tls12);
+	char records[4096];
+	const void *data;
+	size_t len;
+	int got;
+
+	(void)state;
+	shake_hands(ssl, engine);
+	assert_int_equal(tls_engine_state(engine), TLS_ENGINE_OPEN);
+	assert_int_equal(SSL_renegotiate(ssl), 1);
+	SSL_do_handshake(ssl);
+	got = BIO_read(SSL_get_wbio(ssl), records, sizeof(records));
+	tls_engine_put_rec(engine, records, (size_t)got);
+	assert_int_equal(tls_engine_get_app(engine, records, sizeof(records)),
+	                 0);
+	assert_int_equal(tls_engine_state(engine), TLS_ENGINE_OPEN);
+	len = tls_engine_rec(engine, &data);
+	BIO_write(SSL_get_rbio(ssl), data, (int)len);
+	ERR_clear_error();
+	assert_int_equal(SSL_do_handshake(ssl), -1);
+	assert_int_equal(ERR_GET_REASON(ERR_peek_error()),
+	                 SSL_R_NO_RENEGOTIATION);
+	ERR_clear_error();
+	SSL_free(ssl);
+	tls_engine_free(&engine);
+}
+
+static void test_certificates_of_clients_are_not_asked_for(void **state)
+{
+	(void)state;
+	certificates_asked_for = 0;
+	assert_meeting(TLS1_VERSION, &tls10, "TLSv1", NULL, TLS_FAILURE_NONE,
+	               NULL);
+	assert_meeting(TLS1_2_VERSION, &modern, "TLSv1.3", NULL,
+	               TLS_FAILURE_NONE, NULL);
+	assert_int_equal(certificates_asked_for, 0);
+}
+
 /* A client context never goes as low, whatever a listener does. */
 static void test_clients_stay_strict(void **state)
 {
@@ -427,6 +480,9 @@ int main(void)
 		cmocka_unit_test(test_old_devices_elsewhere),
 		cmocka_unit_test(test_what_is_no_tls),
 		cmocka_unit_test(test_anonymous_ciphers_are_refused_everywhere),
+		cmocka_unit_test(test_no_renegotiation),
+		cmocka_unit_test(
+			test_certificates_of_clients_are_not_asked_for),
 		cmocka_unit_test(test_clients_stay_strict),
 	};
 
