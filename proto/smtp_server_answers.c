@@ -17,12 +17,13 @@ static void say_ehlo(struct smtp_server *server, const struct smtp_reply *reply)
 {
 	struct buf lines = BUF_INIT(1024);
 	struct smtp_caps caps = { .set = server->settings.capabilities,
-		.max_size = server->settings.max_message_size };
+				  .max_size =
+					  server->settings.max_message_size };
 	struct smtp_reply full = *reply;
 
 	if (server->settings.mechanisms != NULL)
 		snprintf(caps.mechanisms, sizeof caps.mechanisms, "%s",
-		         server->settings.mechanisms);
+			 server->settings.mechanisms);
 	buf_text_append(&lines, reply->text);
 	buf_putc(&lines, '\n');
 	smtp_caps_print(&lines, &caps);
@@ -36,7 +37,7 @@ static void say_ehlo(struct smtp_server *server, const struct smtp_reply *reply)
 /* What was pipelined behind STARTTLS is an attack or a mistake; its sender
  * cannot be served either way (RFC 3207 4.2). */
 static bool is_injection(const struct smtp_server *server,
-                         enum question question, int code)
+			 enum question question, int code)
 {
 	return question == ASK_STARTTLS && code / 100 == 2 &&
 	       server_unread(server).len > 0;
@@ -101,7 +102,7 @@ static void answered_data(struct smtp_server *server, int code)
 }
 
 static void answered(struct smtp_server *server, enum question question,
-                     int code)
+		     int code)
 {
 	switch (question) {
 	case ASK_CONNECT:
@@ -134,7 +135,7 @@ static void answered(struct smtp_server *server, enum question question,
 
 /* What comes before the greeting is RFC 5321's to refuse (4.3.1). */
 static bool is_too_early(const struct smtp_server *server,
-                         enum question question, int code)
+			 enum question question, int code)
 {
 	return question == ASK_CONNECT && code / 100 == 2 &&
 	       server->settings.strict &&
@@ -152,7 +153,7 @@ static void refuse_early(struct smtp_server *server)
 }
 
 static void say_answer(struct smtp_server *server, enum question question,
-                       const struct smtp_reply *reply)
+		       const struct smtp_reply *reply)
 {
 	if (question == ASK_EHLO && reply->code == 250 && server->is_esmtp &&
 	    server->settings.capabilities != 0 &&
@@ -172,7 +173,7 @@ static void conclude(struct smtp_server *server, const struct smtp_reply *reply)
 }
 
 static void take_answer(struct smtp_server *server, enum question question,
-                        const struct smtp_reply *reply)
+			const struct smtp_reply *reply)
 {
 	say_answer(server, question, reply);
 	if (question == ASK_DATA_END)
@@ -186,7 +187,7 @@ static void take_answer(struct smtp_server *server, enum question question,
 }
 
 static void take_answer_of_several(struct smtp_server *server,
-                                   const struct smtp_reply *reply)
+				   const struct smtp_reply *reply)
 {
 	struct smtp_reply worst = *reply;
 
@@ -202,7 +203,7 @@ static void take_answer_of_several(struct smtp_server *server,
 }
 
 void smtp_server_reply(struct smtp_server *server,
-                       const struct smtp_reply *reply)
+		       const struct smtp_reply *reply)
 {
 	enum question question = server->asking;
 
@@ -219,7 +220,7 @@ void smtp_server_reply(struct smtp_server *server,
 }
 
 void smtp_server_replyf(struct smtp_server *server, int code,
-                        const char *status, const char *format, ...)
+			const char *status, const char *format, ...)
 {
 	char text[1024];
 	struct smtp_reply reply;

@@ -9,7 +9,7 @@ enum {
 };
 
 void server_refuse_line(struct smtp_server *server, int code,
-                        const char *status, const char *text)
+			const char *status, const char *text)
 {
 	struct smtp_reply reply = smtp_reply_make(code, status, text);
 
@@ -19,82 +19,82 @@ void server_refuse_line(struct smtp_server *server, int code,
 unsigned server_offered(const struct smtp_server *server)
 {
 	return server->is_esmtp && !server->settings.single_line_ehlo
-	               ? server->settings.capabilities
-	               : 0;
+		       ? server->settings.capabilities
+		       : 0;
 }
 
-static enum smtp_server_event_type
-command_bdat(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
+static enum smtp_server_event_type command_bdat(
+	struct smtp_server *server, const struct smtp_command *command,
+	struct smtp_server_event *event)
 {
 	server_refuse_line(server, 502, "5.5.1",
-	              "BDAT is not offered here, closing the connection");
+			   "BDAT is not offered here, closing the connection");
 	server_close(server);
 	return SMTP_SERVER_EV_NONE;
 }
 
-static enum smtp_server_event_type
-command_rset(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
+static enum smtp_server_event_type command_rset(
+	struct smtp_server *server, const struct smtp_command *command,
+	struct smtp_server_event *event)
 {
 	server_end_transaction(server, true);
 	server_say_simple(server, 250, "2.0.0", "Ok");
 	return SMTP_SERVER_EV_NONE;
 }
 
-static enum smtp_server_event_type
-command_quit(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
+static enum smtp_server_event_type command_quit(
+	struct smtp_server *server, const struct smtp_command *command,
+	struct smtp_server_event *event)
 {
 	const char *hostname = server->settings.hostname;
 	char text[300];
 
 	snprintf(text, sizeof text, "%s%sclosing the connection",
-	         hostname == NULL ? "" : hostname,
-	         hostname == NULL ? "" : " ");
+		 hostname == NULL ? "" : hostname, hostname == NULL ? "" : " ");
 	server_say_simple(server, 221, "2.0.0", text);
 	server_close(server);
 	return SMTP_SERVER_EV_NONE;
 }
 
 /* Verbs whose answer never changes. */
-static enum smtp_server_event_type
-command_fixed(struct smtp_server *server, const struct smtp_command *command,
-              struct smtp_server_event *event)
+static const struct {
+	int code;
+	const char *status, *text;
+} fixed_answers[] = {
+	[SMTP_VERB_NOOP] = { 250, "2.0.0", "Ok" },
+	[SMTP_VERB_HELP] = { 214, "2.0.0",
+			     "HELO EHLO MAIL RCPT DATA RSET NOOP QUIT" },
+	[SMTP_VERB_VRFY] = { 252, "2.0.0",
+			     "Cannot verify; send the message and see" },
+	[SMTP_VERB_EXPN] = { 502, "5.5.1", "EXPN is not offered" },
+	[SMTP_VERB_TURN] = { 502, "5.5.1", "TURN is not offered" },
+	[SMTP_VERB_ETRN] = { 502, "5.5.1", "ETRN is not offered" },
+	[SMTP_VERB_XCLIENT] = { 502, "5.5.1", "XCLIENT is not offered" },
+	[SMTP_VERB_XFORWARD] = { 502, "5.5.1", "XFORWARD is not offered" },
+	[SMTP_VERB_UNKNOWN] = { 500, "5.5.2", "Unknown command" },
+};
+
+static enum smtp_server_event_type command_fixed(
+	struct smtp_server *server, const struct smtp_command *command,
+	struct smtp_server_event *event)
 {
-	static const struct {
-		int code;
-		const char *status, *text;
-	} answers[] = {
-		[SMTP_VERB_NOOP] = { 250, "2.0.0", "Ok" },
-		[SMTP_VERB_HELP] = { 214, "2.0.0",
-			"HELO EHLO MAIL RCPT DATA RSET NOOP QUIT" },
-		[SMTP_VERB_VRFY] = { 252, "2.0.0",
-			"Cannot verify; send the message and see" },
-		[SMTP_VERB_EXPN] = { 502, "5.5.1", "EXPN is not offered" },
-		[SMTP_VERB_TURN] = { 502, "5.5.1", "TURN is not offered" },
-		[SMTP_VERB_ETRN] = { 502, "5.5.1", "ETRN is not offered" },
-		[SMTP_VERB_XCLIENT] = { 502, "5.5.1",
-			"XCLIENT is not offered" },
-		[SMTP_VERB_XFORWARD] = { 502, "5.5.1",
-			"XFORWARD is not offered" },
-		[SMTP_VERB_UNKNOWN] = { 500, "5.5.2", "Unknown command" },
-	};
-	int code = answers[command->verb].code;
+	int code = fixed_answers[command->verb].code;
 
 	if (code < 400)
-		server_say_simple(server, code, answers[command->verb].status,
-		                  answers[command->verb].text);
+		server_say_simple(server, code,
+				  fixed_answers[command->verb].status,
+				  fixed_answers[command->verb].text);
 	else
-		server_refuse_line(server, code, answers[command->verb].status,
-		            answers[command->verb].text);
+		server_refuse_line(server, code,
+				   fixed_answers[command->verb].status,
+				   fixed_answers[command->verb].text);
 	return SMTP_SERVER_EV_NONE;
 }
 
 static const struct {
 	server_verb *run;
-	bool needs_hello;   /* else 503 before EHLO */
-	bool in_clear;      /* else 530 before a required STARTTLS, RFC 3207 4 */
+	bool needs_hello; /* else 503 before EHLO */
+	bool in_clear;    /* else 530 before a required STARTTLS, RFC 3207 4 */
 } commands[] = {
 	[SMTP_VERB_UNKNOWN] = { command_fixed, false, false },
 	[SMTP_VERB_HELO] = { server_hello, false, false },
@@ -138,14 +138,14 @@ static bool may_run(struct smtp_server *server, enum smtp_verb verb)
 	if (settings->tls_required && !server->secure &&
 	    !commands[verb].in_clear)
 		server_refuse_line(server, 530, "5.7.0",
-		            "Must issue a STARTTLS command first");
+				   "Must issue a STARTTLS command first");
 	else if (commands[verb].needs_hello && !is_greeted(server, verb))
 		server_refuse_line(server, 503, "5.5.1",
-		            "EHLO or HELO comes first");
+				   "EHLO or HELO comes first");
 	else if (verb == SMTP_VERB_MAIL && settings->login_required &&
-	         !server->authenticated)
+		 !server->authenticated)
 		server_refuse_line(server, 530, "5.7.0",
-		            "Authentication required: log in first");
+				   "Authentication required: log in first");
 	else
 		return true;
 	if (verb == SMTP_VERB_DATA)
@@ -153,17 +153,17 @@ static bool may_run(struct smtp_server *server, enum smtp_verb verb)
 	return false;
 }
 
-static enum smtp_server_event_type
-refused_session(struct smtp_server *server, const struct smtp_command *command,
-                struct smtp_server_event *event)
+static enum smtp_server_event_type refused_session(
+	struct smtp_server *server, const struct smtp_command *command,
+	struct smtp_server_event *event)
 {
 	if (command->verb == SMTP_VERB_QUIT)
 		return command_quit(server, command, event);
 	server_refuse_line(server, 503, "5.5.1",
-	              "Not allowed here, see the greeting; QUIT");
+			   "Not allowed here, see the greeting; QUIT");
 	if (++server->refused_commands >= REFUSED_COMMANDS)
 		smtp_server_goodbye(server, 421, "4.7.0",
-		                    "Not allowed here, closing the connection");
+				    "Not allowed here, closing the connection");
 	return SMTP_SERVER_EV_NONE;
 }
 
@@ -181,10 +181,10 @@ static bool looks_like_field(struct text line)
 /* A client that talks on over a refusal, or behind a lone dot in its message,
  * sends what must never be read as commands. */
 static bool is_mail_data(const struct smtp_server *server, struct text line,
-                         const struct smtp_command *command)
+			 const struct smtp_command *command)
 {
 	bool is_path = command->verb == SMTP_VERB_MAIL ||
-	               command->verb == SMTP_VERB_RCPT;
+		       command->verb == SMTP_VERB_RCPT;
 
 	if (command->verb == SMTP_VERB_UNKNOWN && looks_like_field(line))
 		return true;
@@ -198,8 +198,8 @@ void server_close_on_mail_data(struct smtp_server *server)
 {
 	struct smtp_reply reply =
 		smtp_reply_make(421, "4.7.0",
-	                        "Mail data came where a command belongs, "
-	                        "closing the connection");
+				"Mail data came where a command belongs, "
+				"closing the connection");
 
 	server_refuse(server, text_of("(mail data)"), &reply);
 	server_close(server);
@@ -212,9 +212,9 @@ static bool is_plain_command(enum smtp_verb verb)
 	       verb == SMTP_VERB_MAIL || verb == SMTP_VERB_RSET;
 }
 
-static enum smtp_server_event_type
-run_command(struct smtp_server *server, struct text line,
-            struct smtp_server_event *event)
+static enum smtp_server_event_type run_command(struct smtp_server *server,
+					       struct text line,
+					       struct smtp_server_event *event)
 {
 	struct smtp_command command;
 
@@ -235,8 +235,8 @@ run_command(struct smtp_server *server, struct text line,
 }
 
 /* Once RESET has been told, the line that was seen before. */
-static enum smtp_server_event_type
-run_line_again(struct smtp_server *server, struct smtp_server_event *event)
+static enum smtp_server_event_type run_line_again(
+	struct smtp_server *server, struct smtp_server_event *event)
 {
 	enum smtp_server_event_type type =
 		run_command(server, buf_text(&server->line), event);
@@ -266,7 +266,7 @@ static void meet_empty_line(struct smtp_server *server)
 {
 	if (++server->empty_lines > EMPTY_LINES_MAX || server->settings.strict)
 		server_refuse_line(server, 500, "5.5.2",
-		                   "An empty line is no command");
+				   "An empty line is no command");
 	else
 		server->quirks |= SMTP_QUIRK(EMPTY_LINES);
 }
@@ -278,8 +278,8 @@ static bool has_bad_bytes(struct text line)
 }
 
 /* A whole line is in server->line, its end taken off. */
-enum smtp_server_event_type
-server_run_line(struct smtp_server *server, struct smtp_server_event *event)
+enum smtp_server_event_type server_run_line(struct smtp_server *server,
+					    struct smtp_server_event *event)
 {
 	struct text line;
 	char masked[160];
@@ -287,9 +287,10 @@ server_run_line(struct smtp_server *server, struct smtp_server_event *event)
 	if (server->run_again)
 		return run_line_again(server, event);
 	if (server->state == SMTP_SERVER_AUTH) {
-		server_trace(server, SMTP_SIDE_CLIENT, text_of("(login response)"));
+		server_trace(server, SMTP_SIDE_CLIENT,
+			     text_of("(login response)"));
 		return server_auth_response(server, buf_text(&server->line),
-		                            event);
+					    event);
 	}
 	if (!server->met_line)
 		drop_telnet(server);
@@ -304,7 +305,7 @@ server_run_line(struct smtp_server *server, struct smtp_server_event *event)
 	server->empty_lines = 0;
 	if (has_bad_bytes(line)) {
 		server_refuse_line(server, 500, "5.5.2",
-		                   "The command holds a NUL or a bare CR");
+				   "The command holds a NUL or a bare CR");
 		return SMTP_SERVER_EV_NONE;
 	}
 	return run_command(server, line, event);

@@ -3,24 +3,23 @@
 #include <stdio.h>
 
 enum {
-	DATA_LINE_MAX = 1000000,     /* octets in a line of mail data */
+	DATA_LINE_MAX = 1000000,        /* octets in a line of mail data */
 	OVERSIZE_MAX = 64 * 1024 * 1024 /* read in vain behind a 552 to come */
 };
 
-const struct smtp_data_stats *
-smtp_server_data_stats(const struct smtp_server *server)
+const struct smtp_data_stats *smtp_server_data_stats(
+	const struct smtp_server *server)
 {
 	return &server->data.stats;
 }
 
 void smtp_server_refuse_data(struct smtp_server *server, int code,
-                             const char *status, const char *text)
+			     const char *status, const char *text)
 {
 	if (server->state != SMTP_SERVER_DATA || server->discarding)
 		return;
 	snprintf(server->refusal_text, sizeof server->refusal_text, "%s", text);
-	server->refusal =
-		smtp_reply_make(code, status, server->refusal_text);
+	server->refusal = smtp_reply_make(code, status, server->refusal_text);
 	server->discarding = true;
 	if (server->transaction)
 		server->owes_reset = true;
@@ -37,22 +36,23 @@ static void check_data(struct smtp_server *server)
 		return;
 	if (max > 0 && stats->octets > max) {
 		snprintf(text, sizeof text,
-		         "The message is larger than the %llu octets allowed "
-		         "here", (unsigned long long)max);
+			 "The message is larger than the %llu octets allowed "
+			 "here",
+			 (unsigned long long)max);
 		smtp_server_refuse_data(server, 552, "5.3.4", text);
 	} else if (stats->nul > 0) {
 		smtp_server_refuse_data(server, 554, "5.6.0",
-		                        "The message holds NUL characters");
+					"The message holds NUL characters");
 	} else if (stats->longest_line > DATA_LINE_MAX ||
-	           server->data.line > DATA_LINE_MAX) {
+		   server->data.line > DATA_LINE_MAX) {
 		smtp_server_refuse_data(server, 554, "5.6.0",
-		                        "The message has a line of more than "
-		                        "a million octets");
+					"The message has a line of more than "
+					"a million octets");
 	}
 }
 
 static enum smtp_server_event_type end_data(struct smtp_server *server,
-                                            struct smtp_server_event *event)
+					    struct smtp_server_event *event)
 {
 	server->wary = true;
 	if (server->data.stats.lf_ended)
@@ -71,7 +71,7 @@ static enum smtp_server_event_type end_data(struct smtp_server *server,
 }
 
 enum smtp_server_event_type server_next_data(struct smtp_server *server,
-                                             struct smtp_server_event *event)
+					     struct smtp_server_event *event)
 {
 	uint64_t max = server->settings.max_message_size;
 	struct text input, piece;
@@ -87,12 +87,12 @@ enum smtp_server_event_type server_next_data(struct smtp_server *server,
 		if (result < 0)
 			return end_data(server, event);
 		check_data(server);
-		if (max > 0 && server->data.stats.octets >
-		                       2 * max + OVERSIZE_MAX) {
+		if (max > 0 &&
+		    server->data.stats.octets > 2 * max + OVERSIZE_MAX) {
 			/* It was told by SIZE and goes on all the same. */
 			smtp_server_goodbye(server, 552, "5.3.4",
-			                    "The message is far too large, "
-			                    "closing the connection");
+					    "The message is far too large, "
+					    "closing the connection");
 			return SMTP_SERVER_EV_NONE;
 		}
 		if (server->owes_reset || result == 0)

@@ -2,28 +2,29 @@
 
 #include <stdio.h>
 
-enum { TRANSACTION_QUIRKS = 0
+enum {
+	TRANSACTION_QUIRKS = 0
 #define QUIRK_LASTS_SESSION(name)
 #define QUIRK_LASTS_TRANSACTION(name) | SMTP_QUIRK(name)
-#define X(name, lasts, text) QUIRK_LASTS_##lasts(name)
+#define X(name, lasts, text)          QUIRK_LASTS_##lasts(name)
 	SMTP_QUIRK_MAP(X)
 #undef X
 };
 
 static void refuse_path(struct smtp_server *server, bool is_mail,
-                        const char *error)
+			const char *error)
 {
 	char text[160];
 
 	snprintf(text, sizeof text, "Bad %s address: %s",
-	         is_mail ? "sender" : "recipient", error);
+		 is_mail ? "sender" : "recipient", error);
 	server_refuse_line(server, 501, is_mail ? "5.1.7" : "5.1.3", text);
 }
 
 /* What may not pass although it reads as a path; NULL: it may.  A source
  * route is RFC 5321's own, to be read and dropped. */
 static const char *check_path(const struct smtp_server *server, bool is_mail,
-                              const struct smtp_path *path)
+			      const struct smtp_path *path)
 {
 	unsigned mended = path->repairs & ~SMTP_PATH_REPAIR(ROUTE);
 
@@ -38,7 +39,7 @@ static const char *check_path(const struct smtp_server *server, bool is_mail,
 
 /* Parameters are taken whether they were offered or not; false: refused. */
 static bool check_params(struct smtp_server *server, unsigned needs,
-                         bool ignored)
+			 bool ignored)
 {
 	bool unoffered = (needs & ~server_offered(server)) != 0;
 
@@ -49,20 +50,20 @@ static bool check_params(struct smtp_server *server, unsigned needs,
 		return true;
 	if (unoffered)
 		server_refuse_line(server, 555, "5.5.4",
-		                   "A parameter behind the address was not "
-		                   "offered here");
+				   "A parameter behind the address was not "
+				   "offered here");
 	else
 		server_refuse_line(server, 501, "5.5.4",
-		                   "A parameter behind the address is "
-		                   "malformed");
+				   "A parameter behind the address is "
+				   "malformed");
 	return false;
 }
 
 /* ---- MAIL ---- */
 
 static bool read_sender(struct smtp_server *server,
-                        const struct smtp_command *command,
-                        struct smtp_path *path_r, struct text *params_r)
+			const struct smtp_command *command,
+			struct smtp_path *path_r, struct text *params_r)
 {
 	const char *error = "the command is MAIL FROM:<address>";
 
@@ -75,19 +76,18 @@ static bool read_sender(struct smtp_server *server,
 }
 
 static bool read_mail_params(struct smtp_server *server, struct text rest,
-                             struct smtp_mail_params *params_r)
+			     struct smtp_mail_params *params_r)
 {
 	struct smtp_reply error;
 
 	if (smtp_mail_params_parse(rest, params_r, &error))
-		return check_params(server, params_r->needs,
-		                    params_r->ignored);
+		return check_params(server, params_r->needs, params_r->ignored);
 	server_refuse(server, buf_text(&server->line), &error);
 	return false;
 }
 
 static bool size_fits(struct smtp_server *server,
-                      const struct smtp_mail_params *params)
+		      const struct smtp_mail_params *params)
 {
 	char text[160];
 	uint64_t max = server->settings.max_message_size;
@@ -95,8 +95,8 @@ static bool size_fits(struct smtp_server *server,
 	if (max == 0 || !params->has_size || params->size <= max)
 		return true;
 	snprintf(text, sizeof text,
-	         "The message is larger than the %llu octets allowed here",
-	         (unsigned long long)max);
+		 "The message is larger than the %llu octets allowed here",
+		 (unsigned long long)max);
 	server_refuse_line(server, 552, "5.3.4", text);
 	return false;
 }
@@ -115,16 +115,16 @@ static void mail_inside(struct smtp_server *server)
 {
 	if (!is_dead(server)) {
 		server_refuse_line(server, 503, "5.5.1",
-		                   "A mail transaction is open already");
+				   "A mail transaction is open already");
 		return;
 	}
 	server_end_transaction(server, true);
 	server->run_again = true;
 }
 
-enum smtp_server_event_type
-server_mail(struct smtp_server *server, const struct smtp_command *command,
-            struct smtp_server_event *event)
+enum smtp_server_event_type server_mail(struct smtp_server *server,
+					const struct smtp_command *command,
+					struct smtp_server_event *event)
 {
 	struct text rest;
 
@@ -148,7 +148,7 @@ server_mail(struct smtp_server *server, const struct smtp_command *command,
 static struct smtp_reply too_many(void)
 {
 	return smtp_reply_make(452, "4.5.3",
-	                       "Too many recipients for one message");
+			       "Too many recipients for one message");
 }
 
 static bool has_all_recipients(const struct smtp_server *server)
@@ -158,8 +158,7 @@ static bool has_all_recipients(const struct smtp_server *server)
 }
 
 static const char *count_recipients(const struct smtp_server *server,
-                                    struct smtp_path_list list,
-                                    unsigned *n_r)
+				    struct smtp_path_list list, unsigned *n_r)
 {
 	struct smtp_path path;
 	const char *error = NULL;
@@ -175,7 +174,7 @@ static const char *count_recipients(const struct smtp_server *server,
 /* All of them are read before the first is asked about, so that a broken one
  * leaves none of its neighbours behind. */
 static const char *read_several(struct smtp_server *server, struct text arg,
-                                struct text *rest_r, bool *is_list_r)
+				struct text *rest_r, bool *is_list_r)
 {
 	struct several several = { .worst = { .code = 0 } };
 	const char *error;
@@ -197,8 +196,8 @@ static bool is_separator(struct text rest)
 }
 
 static const char *read_recipients(struct smtp_server *server, struct text arg,
-                                   struct smtp_path *path_r,
-                                   struct text *rest_r)
+				   struct smtp_path *path_r,
+				   struct text *rest_r)
 {
 	const char *error, *list_error;
 	bool is_list;
@@ -211,36 +210,34 @@ static const char *read_recipients(struct smtp_server *server, struct text arg,
 }
 
 static bool read_rcpt_params(struct smtp_server *server, struct text rest,
-                             struct smtp_rcpt_params *params_r)
+			     struct smtp_rcpt_params *params_r)
 {
 	struct smtp_reply error;
 
 	if (smtp_rcpt_params_parse(rest, params_r, &error))
-		return check_params(server, params_r->needs,
-		                    params_r->ignored);
+		return check_params(server, params_r->needs, params_r->ignored);
 	server_refuse(server, buf_text(&server->line), &error);
 	return false;
 }
 
 static bool read_rcpt(struct smtp_server *server,
-                      const struct smtp_command *command,
-                      struct smtp_server_event *event)
+		      const struct smtp_command *command,
+		      struct smtp_server_event *event)
 {
 	const char *error = "the command is RCPT TO:<address>";
 	struct text rest;
 
 	if (command->has_keyword)
 		error = read_recipients(server, command->argument,
-		                        &event->rcpt.path, &rest);
+					&event->rcpt.path, &rest);
 	if (error != NULL)
 		refuse_path(server, false, error);
 	return error == NULL &&
 	       read_rcpt_params(server, rest, &event->rcpt.params);
 }
 
-enum smtp_server_event_type
-server_next_recipient(struct smtp_server *server,
-                      struct smtp_server_event *event)
+enum smtp_server_event_type server_next_recipient(
+	struct smtp_server *server, struct smtp_server_event *event)
 {
 	struct several *several = &server->several;
 	const char *error;
@@ -250,13 +247,13 @@ server_next_recipient(struct smtp_server *server,
 	return server_ask(server, ASK_RCPT, SMTP_SERVER_EV_RCPT);
 }
 
-enum smtp_server_event_type
-server_rcpt(struct smtp_server *server, const struct smtp_command *command,
-            struct smtp_server_event *event)
+enum smtp_server_event_type server_rcpt(struct smtp_server *server,
+					const struct smtp_command *command,
+					struct smtp_server_event *event)
 {
 	if (!server->transaction) {
 		server_refuse_line(server, 503, "5.5.1",
-		                   "MAIL FROM comes before RCPT TO");
+				   "MAIL FROM comes before RCPT TO");
 		return SMTP_SERVER_EV_NONE;
 	}
 	if (has_all_recipients(server)) {
@@ -283,7 +280,7 @@ static bool keep_worst(struct several *several, const struct smtp_reply *reply)
 		return false;
 	several->worst = *reply;
 	snprintf(several->worst_text, sizeof several->worst_text, "%.*s",
-	         TEXT_ARG(reply->text));
+		 TEXT_ARG(reply->text));
 	several->worst.text = text_of(several->worst_text);
 	return true;
 }
@@ -309,22 +306,20 @@ bool server_merge_answer(struct smtp_server *server, struct smtp_reply *reply)
 
 /* ---- DATA ---- */
 
-enum smtp_server_event_type
-server_data(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
+enum smtp_server_event_type server_data(struct smtp_server *server,
+					const struct smtp_command *command,
+					struct smtp_server_event *event)
 {
 	if (!server->transaction)
 		server_refuse_line(server, 503, "5.5.1",
-		            "MAIL FROM and RCPT TO come before DATA");
+				   "MAIL FROM and RCPT TO come before DATA");
 	else if (server->recipients == 0)
-		server_refuse_line(server, 554, "5.5.1",
-		            "No valid recipients");
+		server_refuse_line(server, 554, "5.5.1", "No valid recipients");
 	else if (command->argument.len > 0)
 		server_refuse_line(server, 501, "5.5.4",
-		            "DATA takes no argument");
+				   "DATA takes no argument");
 	else
 		return server_ask(server, ASK_DATA, SMTP_SERVER_EV_DATA);
 	server_close_if_talking(server);
 	return SMTP_SERVER_EV_NONE;
 }
-

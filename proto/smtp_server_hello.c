@@ -30,9 +30,9 @@ static unsigned helo_quirks(struct text name)
 }
 
 /* RFC 5321 4.1.4: that a name does not verify is no reason to refuse. */
-enum smtp_server_event_type
-server_hello(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
+enum smtp_server_event_type server_hello(struct smtp_server *server,
+					 const struct smtp_command *command,
+					 struct smtp_server_event *event)
 {
 	struct text name = command->argument;
 	unsigned quirks = helo_quirks(name);
@@ -40,8 +40,8 @@ server_hello(struct smtp_server *server, const struct smtp_command *command,
 	if (smtp_has_control(name) ||
 	    (server->settings.strict && quirks != 0)) {
 		server_refuse_line(server, 501, "5.5.4",
-		                   "The name of your host belongs here, or its "
-		                   "address as in [192.0.2.1]");
+				   "The name of your host belongs here, or its "
+				   "address as in [192.0.2.1]");
 		return SMTP_SERVER_EV_NONE;
 	}
 	if (name.len > HELO_NAME_MAX)
@@ -54,21 +54,22 @@ server_hello(struct smtp_server *server, const struct smtp_command *command,
 	return server_ask(server, ASK_EHLO, SMTP_SERVER_EV_EHLO);
 }
 
-enum smtp_server_event_type
-server_starttls(struct smtp_server *server, const struct smtp_command *command,
-                 struct smtp_server_event *event)
+enum smtp_server_event_type server_starttls(struct smtp_server *server,
+					    const struct smtp_command *command,
+					    struct smtp_server_event *event)
 {
 	if (!(server->settings.capabilities & SMTP_CAP(STARTTLS)))
 		server_refuse_line(server, 502, "5.5.1",
-		            "STARTTLS is not offered here");
+				   "STARTTLS is not offered here");
 	else if (command->argument.len > 0)
 		server_refuse_line(server, 501, "5.5.4",
-		            "STARTTLS takes no argument");
+				   "STARTTLS takes no argument");
 	else if (server->transaction)
 		server_refuse_line(server, 503, "5.5.1",
-		            "STARTTLS inside a mail transaction");
+				   "STARTTLS inside a mail transaction");
 	else
-		return server_ask(server, ASK_STARTTLS, SMTP_SERVER_EV_STARTTLS);
+		return server_ask(server, ASK_STARTTLS,
+				  SMTP_SERVER_EV_STARTTLS);
 	return SMTP_SERVER_EV_NONE;
 }
 
@@ -76,7 +77,7 @@ server_starttls(struct smtp_server *server, const struct smtp_command *command,
 static bool takes_login(struct smtp_server *server)
 {
 	bool known = server->settings.any_login ||
-	             (server->settings.capabilities & SMTP_CAP(AUTH)) != 0;
+		     (server->settings.capabilities & SMTP_CAP(AUTH)) != 0;
 
 	if (server_offered(server) & SMTP_CAP(AUTH))
 		return true;
@@ -100,12 +101,12 @@ static void refuse_login(struct smtp_server *server)
 {
 	if (wants_tls_first(server))
 		server_refuse_line(server, 538, "5.7.11",
-		                   "A login is taken inside TLS only: "
-		                   "STARTTLS first");
+				   "A login is taken inside TLS only: "
+				   "STARTTLS first");
 	else
 		server_refuse_line(server, 503, "5.5.1",
-		                   "AUTH is not offered here; send without "
-		                   "login");
+				   "AUTH is not offered here; send without "
+				   "login");
 }
 
 static bool has_mechanism(const struct smtp_server *server, struct text name)
@@ -126,9 +127,9 @@ static bool decode_response(struct smtp_server *server, struct text encoded)
 	return base64_decode(&server->decoded, encoded);
 }
 
-enum smtp_server_event_type
-server_auth(struct smtp_server *server, const struct smtp_command *command,
-             struct smtp_server_event *event)
+enum smtp_server_event_type server_auth(struct smtp_server *server,
+					const struct smtp_command *command,
+					struct smtp_server_event *event)
 {
 	struct text rest = command->argument;
 	struct text mechanism = { "", 0 };
@@ -139,16 +140,16 @@ server_auth(struct smtp_server *server, const struct smtp_command *command,
 		refuse_login(server);
 	else if (server->authenticated || server->transaction)
 		server_refuse_line(server, 503, "5.5.1",
-		            "AUTH is not allowed now");
+				   "AUTH is not allowed now");
 	else if (mechanism.len == 0)
 		server_refuse_line(server, 501, "5.5.4",
-		            "AUTH needs a mechanism");
+				   "AUTH needs a mechanism");
 	else if (!has_mechanism(server, mechanism))
 		server_refuse_line(server, 504, "5.5.4",
-		            "This login mechanism is not offered here");
+				   "This login mechanism is not offered here");
 	else if (!decode_response(server, rest))
 		server_refuse_line(server, 501, "5.5.2",
-		            "The initial response is not base64");
+				   "The initial response is not base64");
 	else {
 		event->auth.mechanism = mechanism;
 		event->auth.has_response = rest.len > 0;
@@ -158,9 +159,9 @@ server_auth(struct smtp_server *server, const struct smtp_command *command,
 	return SMTP_SERVER_EV_NONE;
 }
 
-enum smtp_server_event_type
-server_auth_response(struct smtp_server *server, struct text line,
-              struct smtp_server_event *event)
+enum smtp_server_event_type server_auth_response(
+	struct smtp_server *server, struct text line,
+	struct smtp_server_event *event)
 {
 	struct smtp_reply cancelled =
 		smtp_reply_make(501, "5.7.0", "Login cancelled");
@@ -182,4 +183,3 @@ server_auth_response(struct smtp_server *server, struct text line,
 	event->auth.response = buf_text(&server->decoded);
 	return server_ask(server, ASK_AUTH, SMTP_SERVER_EV_AUTH_RESPONSE);
 }
-

@@ -10,6 +10,8 @@
 #include "proto/smtp_command.h"
 #include "proto/smtp_server.h"
 
+enum { SERVER_LINE_MAX = 12288 }; /* RFC 4954 4; RFC 5321 asks for 512 */
+
 /* The question that is open, if one is. */
 enum question {
 	ASK_NOTHING, ASK_CONNECT, ASK_EHLO, ASK_STARTTLS, ASK_AUTH, ASK_MAIL,
@@ -91,6 +93,11 @@ void server_refuse(struct smtp_server *server, struct text command,
 
 void server_forget_input(struct smtp_server *server);
 void server_consume(struct smtp_server *server, size_t len);
+
+/* smtp_server_lines.c */
+enum smtp_server_event_type
+server_next_command(struct smtp_server *server,
+                    struct smtp_server_event *event);
 
 /* smtp_server_content.c */
 enum smtp_server_event_type server_next_data(struct smtp_server *server,
