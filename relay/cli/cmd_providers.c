@@ -45,6 +45,40 @@ static const char *doubt(const struct provider *provider, const char *key)
 	return provider_is_certain(provider, key) ? "" : "?";
 }
 
+/* What is done with a sender that is not the account's. */
+static const struct check {
+	const char *name, *label, *yes, *no;
+	size_t offset;
+} sender_checks[] = {
+#define CHECK(field, label, yes, no)                                           \
+	{                                                                      \
+#field, label, yes, no, offsetof(struct provider, field)       \
+	}
+	CHECK(checks_envelope, "envelope sender",
+	      "must be the account, or what it may send as", "not compared"),
+	CHECK(checks_from, "From field",
+	      "must be the account, or what it may send as", "not compared"),
+	CHECK(replaces_from, "another From",
+	      "replaced by the account without a word", NULL),
+	CHECK(takes_null_sender, "null sender", "taken", "refused"),
+};
+
+enum { CHECKS = sizeof(sender_checks) / sizeof(sender_checks[0]) };
+
+static bool check_of(const struct provider *provider, size_t i)
+{
+	const bool *value = (const void *)((const char *)provider +
+					   sender_checks[i].offset);
+
+	return *value;
+}
+
+static bool is_unknown(const struct provider *provider, size_t i)
+{
+	return !check_of(provider, i) &&
+	       !provider_is_certain(provider, sender_checks[i].name);
+}
+
 static json_t *words_to_json(const char *words)
 {
 	struct text rest = text_of(words), word;
@@ -91,6 +125,13 @@ static json_t *provider_to_json(const struct provider *provider)
 	json_object_set_new(object, "pipelining",
 			    json_boolean(strcmp(provider->pipelining, "no")));
 	set_text(object, "sender_check", provider->sender_check);
+	for (size_t i = 0; i < CHECKS; i++)
+		json_object_set_new(
+			object, sender_checks[i].name,
+			is_unknown(provider, i)
+				? json_null()
+				: json_boolean(check_of(provider, i)));
+	set_text(object, "grant", provider->grant);
 	json_object_set_new(object, "uncertain",
 			    words_to_json(provider->uncertain));
 	set_text(object, "notes", provider->notes);
@@ -191,6 +232,22 @@ static void print_paragraph(const char *label, const char *words)
 	putchar('\n');
 }
 
+static void show_check(const struct provider *provider, size_t i)
+{
+	const struct check *check = &sender_checks[i];
+	const char *words = check_of(provider, i)     ? check->yes
+			    : is_unknown(provider, i) ? "not known"
+						      : check->no;
+	struct buf line = BUF_INIT(512);
+
+	if (!words)
+		return;
+	buf_printf(&line, "%s%s", words,
+		   check_of(provider, i) ? doubt(provider, check->name) : "");
+	print_paragraph(check->label, buf_string(&line));
+	buf_free(&line);
+}
+
 static int show_text(const struct provider *provider)
 {
 	struct buf line = BUF_INIT(512);
@@ -214,6 +271,10 @@ static int show_text(const struct provider *provider)
 	print_size(provider, &line);
 	print_paragraph("message size", buf_string(&line));
 	print_paragraph("sender", provider->sender_check);
+	for (size_t i = 0; i < CHECKS; i++)
+		show_check(provider, i);
+	if (provider->grant)
+		print_paragraph("to send as another", provider->grant);
 	print_paragraph("notes", provider->notes);
 	print_paragraph("page", provider->page);
 	if (provider->uncertain)

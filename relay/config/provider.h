@@ -32,6 +32,10 @@ struct provider {
 	bool checks_from;        /* the From field is */
 	bool replaces_from;      /* silently, instead of refusing */
 	bool takes_null_sender;  /* MAIL FROM:<> */
+	const char *grant;       /* what lets an account send as another, in
+	                            words that follow "at the provider"; the
+	                            words ADDRESS and ACCOUNT stand for the two.
+	                            NULL: it cannot be had */
 	const char *password_warning; /* NULL, or why a password is a risk */
 	const char *uncertain;   /* comma list of the keys above that are not
 	                            certain, NULL: none */
@@ -39,7 +43,8 @@ struct provider {
 	const char *page;        /* where that is written */
 };
 
-/* Is the value of this key, "messages_per_day", certain? */
+/* Is the value of this key, "messages_per_day", certain?  A no that is not
+ * certain means that nobody knows. */
 bool provider_is_certain(const struct provider *provider, const char *key);
 
 const struct provider *provider_find(const char *name);

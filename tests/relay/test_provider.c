@@ -126,6 +126,10 @@ static void test_every_doubt_is_about_something(void **state)
 			{ "messages_per_connection",
 			  provider->messages_per_connection > 0 },
 			{ "max_message_size", provider->max_message_size > 0 },
+			{ "checks_envelope", true },
+			{ "checks_from", true },
+			{ "replaces_from", provider->replaces_from },
+			{ "takes_null_sender", true },
 		};
 		struct text rest = text_of(provider->uncertain), word;
 
@@ -164,6 +168,67 @@ static void test_microsoft_365(void **state)
 	assert_non_null(strstr(provider->password_warning, "2027"));
 }
 
+/* What is done with a sender that is not the account's; '?' is not known. */
+static const struct {
+	const char *name, *checks; /* envelope, From, silently replaced, <> */
+} senders[] = {
+	{ "office365", "yyn?" },
+	{ "office365-hve", "yyn?" },
+	{ "outlook", "yyn?" },
+	{ "gmail", "nny?" },
+	{ "google-workspace", "nny?" },
+	{ "google-relay", "y?n?" },
+	{ "ses", "yyn?" },
+	{ "sendgrid", "?yn?" },
+	{ "mailgun", "nnn?" },
+	{ "postmark", "?yn?" },
+	{ "mailjet", "?yn?" },
+	{ "brevo", "?yn?" },
+	{ "sparkpost", "?yn?" },
+	{ "resend", "?yn?" },
+	{ "smtp2go", "?yn?" },
+	{ "zoho", "y?n?" },
+	{ "fastmail", "?yn?" },
+	{ "icloud", "y?n?" },
+	{ "yahoo", "y?n?" },
+	{ "yandex", "y?nn" },
+	{ "gmx", "y?n?" },
+	{ "proton-bridge", "?yn?" },
+	{ "acs", "y?n?" },
+};
+
+static char answer(const struct provider *provider, const char *key, bool yes)
+{
+	if (yes)
+		return 'y';
+	return provider_is_certain(provider, key) ? 'n' : '?';
+}
+
+static void test_what_is_done_with_senders(void **state)
+{
+	(void)state;
+	assert_int_equal(COUNT(senders), COUNT(names));
+	for (size_t i = 0; i < COUNT(senders); i++) {
+		const struct provider *provider = provider_at(i);
+		char checks[5] = "";
+
+		checks[0] = answer(provider, "checks_envelope",
+				   provider->checks_envelope);
+		checks[1] =
+			answer(provider, "checks_from", provider->checks_from);
+		checks[2] = answer(provider, "replaces_from",
+				   provider->replaces_from);
+		checks[3] = answer(provider, "takes_null_sender",
+				   provider->takes_null_sender);
+		assert_string_equal(provider->name, senders[i].name);
+		if (strcmp(checks, senders[i].checks) != 0)
+			fail_msg("%s: %s", provider->name, checks);
+		assert_false(provider->replaces_from && provider->checks_from);
+		if (provider->grant)
+			assert_non_null(strstr(provider->grant, "ADDRESS"));
+	}
+}
+
 static void test_google_drops_the_spaces(void **state)
 {
 	(void)state;
@@ -192,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_every_mechanism_is_known),
 		cmocka_unit_test(test_every_doubt_is_about_something),
 		cmocka_unit_test(test_microsoft_365),
+		cmocka_unit_test(test_what_is_done_with_senders),
 		cmocka_unit_test(test_google_drops_the_spaces),
 		cmocka_unit_test(test_finds_the_nearest),
 	};
