@@ -4,6 +4,7 @@
 #include "proto/buf.h"
 #include "proto/smtp_path.h"
 #include "relay/cli/check_client.h"
+#include "relay/cli/check_rules.h"
 #include "relay/cli/probe.h"
 #include "relay/config/config_print.h"
 
@@ -167,6 +168,7 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 			     &error);
 	if (!config)
 		return report_error(&options, &error);
+	check_rules(config, &warnings);
 	if (!(options.json ? report_json(&options, config, &warnings)
 			   : report_text(&options, config, &warnings)))
 		code = EX_UNAVAILABLE;

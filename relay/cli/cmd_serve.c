@@ -1,5 +1,6 @@
 #include "relay/cli/cmd.h"
 
+#include "relay/cli/check_rules.h"
 #include "relay/relay.h"
 
 int cmd_serve(struct cli *cli, int argc, char **argv)
@@ -15,10 +16,12 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 	settings.config = config_load(cli->config_path, cli->environment,
 	                              &warnings, &error);
 	settings.warnings = &warnings;
-	if (settings.config == NULL)
+	if (settings.config == NULL) {
 		fprintf(stderr, "lanpost: %s\n", error.message);
-	else
+	} else {
+		check_rules(settings.config, &warnings);
 		code = relay_run(&settings);
+	}
 	config_unref(&settings.config);
 	config_error_free(&error);
 	config_warnings_free(&warnings);

@@ -101,21 +101,37 @@ bool config_fail_listener(struct config_build *build,
 	return false;
 }
 
-void config_warn(struct config_build *build, const char *format, ...)
+static void add_warning(struct config_warnings *warnings, const char *format,
+			va_list args)
 {
-	struct config_warnings *warnings = build->warnings;
 	char sentence[2048];
-	va_list args;
 
 	if (!warnings)
 		return;
-	va_start(args, format);
 	vsnprintf(sentence, sizeof(sentence), format, args);
-	va_end(args);
 	warnings->messages =
 		xrealloc(warnings->messages,
 			 (warnings->n + 1) * sizeof(*warnings->messages));
 	warnings->messages[warnings->n++] = dup_line(sentence);
+}
+
+void config_warnings_add(struct config_warnings *warnings, const char *format,
+			 ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add_warning(warnings, format, args);
+	va_end(args);
+}
+
+void config_warn(struct config_build *build, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add_warning(build->warnings, format, args);
+	va_end(args);
 }
 
 const char *config_getenv(char *const *environment, const char *name)

@@ -220,6 +220,10 @@ struct config *config_ref(struct config *config);
 void config_unref(struct config **config); /* wipes the secrets */
 void config_error_free(struct config_error *error);
 void config_warnings_free(struct config_warnings *warnings);
+/* One more, by those who see risks that the configuration alone does not show;
+ * NULL: nobody asks. */
+void config_warnings_add(struct config_warnings *warnings, const char *format,
+                         ...) __attribute__((format(printf, 2, 3)));
 
 const struct account_config *config_account(const struct config *config,
                                             const char *name);

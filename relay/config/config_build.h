@@ -6,8 +6,9 @@
  *     config_fill()              presets and what follows from other keys
  *     config_read_secrets()      passwords from where they lie
  *     config_verify()            whether it all makes sense together
- *     config_verify_names()      whether the sections that are named exist;
- *                                called by the one above
+ *       config_verify_listeners(), _names() (do the sections exist that are
+ *       named), _rules(), config_warn_senders() (what the providers will say)
+ *                                are parts of it
  *     config_verify_file()       whether a password in the file is safe there
  *
  * Each returns false after config_fail(); the first complaint stays.
@@ -42,7 +43,10 @@ bool config_read_environment(struct config_build *build);
 void config_fill(struct config_build *build);
 bool config_read_secrets(struct config_build *build);
 bool config_verify(struct config_build *build);
+bool config_verify_listeners(struct config_build *build);
 bool config_verify_names(struct config_build *build);
+bool config_verify_rules(struct config_build *build); /* and devices */
+void config_warn_senders(struct config_build *build);
 bool config_verify_file(struct config_build *build);
 
 size_t config_n_places(const struct config *config,
@@ -94,6 +98,10 @@ bool config_fail_listener(struct config_build *build,
 void config_warn(struct config_build *build, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Has the account an address of its own?  send_as.h chooses it. */
+bool config_has_identity(const struct account_config *account);
+/* Is all of it private? */
+bool config_network_is_private(const struct network *network);
 const char *config_getenv(char *const *environment, const char *name);
 /* The system's full name, as good as it can be had; looked up once. */
 const char *config_system_name(void);

@@ -29,6 +29,15 @@ static const char *value_text(const struct config_place *place,
 	return buf_len(out) > 0 ? buf_string(out) : NULL;
 }
 
+/* What holds where nothing is given; an account's is in the preset, which
+ * would have filled the field. */
+static const char *default_words(const struct config_key *key)
+{
+	return key->section == CONFIG_SECTION_ACCOUNT || config_key_default(key)
+		       ? "(none)"
+		       : key->preset;
+}
+
 static void print_source(FILE *out, const struct config_place *place,
 			 const struct config_origin *origin)
 {
@@ -72,7 +81,7 @@ static void print_section(FILE *out, const struct config_place *place)
 		if (place->origins[i].type == CONFIG_ORIGIN_DEFAULT)
 			width = 0;
 		fprintf(out, "%s = %-*s", key->name, width,
-			value ? value : "(none)");
+			value ? value : default_words(key));
 		print_source(out, place, &place->origins[i]);
 		fputc('\n', out);
 	}

@@ -1,7 +1,6 @@
 #include "relay/config/config_build.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,122 +14,6 @@ static bool is_loopback(const char *host)
 	if (address_parse(text_of(host), &address))
 		return address_is_loopback(&address);
 	return text_is(text_of(host), "localhost");
-}
-
-/* Both ends private means all of it is: a network that is larger than the
- * private range it begins in ends outside. */
-static bool is_private(const struct network *network)
-{
-	struct address last = network->base;
-	unsigned bits = last.is_v6 ? 128 : 32;
-
-	for (unsigned bit = network->prefix; bit < bits; bit++)
-		last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	return address_is_private(&network->base) && address_is_private(&last);
-}
-
-static void describe_exposure(const struct network *network, struct buf *out)
-{
-	unsigned bits = (network->base.is_v6 ? 128 : 32) - network->prefix;
-
-	if (network->prefix == 0)
-		buf_puts(out, "everybody on the Internet");
-	else if (bits == 0)
-		buf_puts(out, "that address");
-	else if (bits < 33)
-		buf_printf(out, "all its %" PRIu64 " addresses",
-			   (uint64_t)1 << bits);
-	else
-		buf_puts(out, "all its addresses");
-}
-
-static bool check_network(struct config_build *build,
-			  const struct listener_config *listener,
-			  const struct network *network)
-{
-	struct network_list one = { (struct network *)network, 1, false };
-	struct buf text = BUF_INIT(256), who = BUF_INIT(256);
-
-	if (is_private(network))
-		return true;
-	value_print(VALUE_NETWORKS, &one, &text);
-	describe_exposure(network, &who);
-	if (listener->allow_public)
-		config_warn(build,
-			    "listener %s: %s is a public network: %s may "
-			    "send mail through this relay without a login",
-			    listener->name, buf_string(&text),
-			    buf_string(&who));
-	else
-		config_fail_listener(build, listener, "allow",
-				     "allow: %s is a "
-				     "public network: %s could send mail in "
-				     "your name; allow less, or write "
-				     "allow_public = yes if you mean it",
-				     buf_string(&text), buf_string(&who));
-	buf_free(&text);
-	buf_free(&who);
-	return listener->allow_public;
-}
-
-static bool is_wildcard(const struct address *address)
-{
-	static const uint8_t zero[16];
-
-	return memcmp(address->bytes, zero, sizeof(zero)) == 0;
-}
-
-static bool collide(const struct address *a, const struct address *b)
-{
-	return a->port == b->port && a->is_v6 == b->is_v6 &&
-	       (address_same_host(a, b) || is_wildcard(a) || is_wildcard(b));
-}
-
-static bool check_collision(struct config_build *build,
-			    const struct listener_config *listener,
-			    size_t index, const struct listener_config *other,
-			    size_t n)
-{
-	const struct address *address = &listener->address.addresses[index];
-	char text[ADDRESS_TEXT_MAX], taken[ADDRESS_TEXT_MAX];
-
-	for (size_t i = 0; i < n; i++) {
-		const struct address *its = &other->address.addresses[i];
-
-		if (collide(address, its))
-			return config_fail_listener(
-				build, listener, "address",
-				"address: %s is "
-				"taken by %s of [listener %s]; give one of "
-				"them "
-				"another port",
-				address_print_port(address, text),
-				address_print_port(its, taken), other->name);
-	}
-	return true;
-}
-
-static bool check_listener(struct config_build *build, size_t index)
-{
-	const struct listener_config *listeners = build->config->listeners;
-	const struct listener_config *listener = &listeners[index];
-
-	for (size_t i = 0; i < listener->allow.n; i++) {
-		if (!check_network(build, listener,
-				   &listener->allow.networks[i]))
-			return false;
-	}
-	for (size_t i = 0; i < listener->address.n; i++) {
-		for (size_t other = 0; other <= index; other++) {
-			size_t n =
-				other < index ? listeners[other].address.n : i;
-
-			if (!check_collision(build, listener, i,
-					     &listeners[other], n))
-				return false;
-		}
-	}
-	return true;
 }
 
 static bool check_login(struct config_build *build,
@@ -207,7 +90,7 @@ static bool check_tls(struct config_build *build,
 }
 
 /* See send_as.h, which chooses it. */
-static bool has_identity(const struct account_config *account)
+bool config_has_identity(const struct account_config *account)
 {
 	struct smtp_path path;
 
@@ -227,7 +110,7 @@ static bool check_sender(struct config_build *build,
 	const char *key = account->username ? "username" : NULL;
 
 	if (account->sender_policy != SENDER_REWRITE ||
-	    has_identity(account))
+	    config_has_identity(account))
 		return true;
 	if (account->senders.n > 0)
 		key = "senders";
@@ -375,10 +258,8 @@ bool config_verify(struct config_build *build)
 
 	if (!check_relay(build))
 		return false;
-	for (size_t i = 0; i < config->n_listeners; i++) {
-		if (!check_listener(build, i))
-			return false;
-	}
+	if (!config_verify_listeners(build))
+		return false;
 	if (config->n_accounts == 0)
 		return config_fail(build,
 				   "%s: there is no [account], so mail "
@@ -389,5 +270,8 @@ bool config_verify(struct config_build *build)
 		if (!check_account(build, &config->accounts[i]))
 			return false;
 	}
-	return config_verify_names(build);
+	if (!config_verify_names(build) || !config_verify_rules(build))
+		return false;
+	config_warn_senders(build);
+	return true;
 }

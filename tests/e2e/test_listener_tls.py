@@ -351,8 +351,9 @@ class ListenerTls(TestCase):
         self.reload(lanpost, "reloaded")
 
     def test_a_bad_certificate_at_the_start(self):
+        key = self.ca.issue("another-key")[1]
         lanpost = self.lanpost(start=False, tls="implicit",
-                               tls_cert=self.ca.pem, tls_key=self.ca.pem)
+                               tls_cert=self.ca.pem, tls_key=key)
         lanpost.start(listening=False)
         self.assertEqual(lanpost.wait(), 78)
         self.assertIn("tls_cert", lanpost.log_text())

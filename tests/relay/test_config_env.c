@@ -144,8 +144,9 @@ static const struct {
 	{ "LANPOST_LISTENER_ALLOW=::/0",
 	  "LANPOST_LISTENER_ALLOW: allow: ::/0 is a public network: everybody "
 	  "on "
-	  "the Internet could send mail in your name; allow less, or write "
-	  "allow_public = yes if you mean it" },
+	  "the Internet could send mail in your name; allow less, let the "
+	  "devices log in (auth = FILE), or write allow_public = yes if you "
+	  "mean it" },
 	{ "LANPOST_RELAY_USER=no-such-user-here",
 	  "LANPOST_RELAY_USER: there is no user \"no-such-user-here\" on this "
 	  "system" },

@@ -66,6 +66,9 @@ static void make_files(void)
 	tempdir_write("cert.pem", "");
 	tempdir_write("key.pem", "");
 	tempdir_write("users", "");
+	tempdir_write("open.txt", "");
+	mkdir("folder", 0700);
+	assert_int_equal(chmod("open.txt", 0644), 0);
 	assert_int_equal(chmod("key.pem", 0600), 0);
 	assert_int_equal(chmod("users", 0600), 0);
 }
@@ -229,6 +232,14 @@ static void test_the_environment_makes_rules(void **state)
 	config_unref(&config);
 }
 
+#define DEVICE_NAME                                                            \
+	"a.conf:4: a device needs a name, and one that is neither a network "  \
+	"nor a word such as any or private; write it like [device scanner-2]"
+#define SENDER(value)                                                          \
+	"a.conf:5: send_as: \"" value                                          \
+	"\" is not a sender; write it like scanner@example.com or \"Scanner, " \
+	"2nd floor\" <scanner@example.com>"
+
 static const struct {
 	const char *text, *error; /* behind ACCOUNT, which has 3 lines */
 } bad[] = {
@@ -254,11 +265,160 @@ static const struct {
 	{ "[rule x]\naccount = defualt\n",
 	  "a.conf:5: account: there is no [account defualt]; did you mean "
 	  "\"default\"?" },
+	/* values */
+	{ "[device 10.0.0.1]\n", DEVICE_NAME },
+	{ "[device private]\n", DEVICE_NAME },
+	{ "[device any]\n", DEVICE_NAME },
+	{ "[device 10-20]\n", DEVICE_NAME },
+	{ "[device d]\naddress = private\n",
+	  "a.conf:5: address: \"private\" is every private network; give the "
+	  "device's own address, such as 192.168.1.20" },
+	{ "[device d]\naddress = copier.lan\n",
+	  "a.conf:5: address: \"copier.lan\" is not a network: it is neither "
+	  "an IP address nor a network such as 192.168.0.0/16" },
+	{ "[device d]\naddress = 10.0.0.1\nauth = off\n",
+	  "a.conf:6: auth: \"off\" is not \"any\" (whatever the device gives "
+	  "is right); leave the line out to have it as the listener says" },
+	{ "[device d]\ncharset = windows-1250x\n",
+	  "a.conf:5: charset: \"windows-1250x\" is not a charset of mail that "
+	  "this system knows; write it like windows-1252, iso-8859-2 or "
+	  "shift_jis (\"iconv -l\" lists them)" },
+	{ "[device d]\ncharset = utf-16\n",
+	  "a.conf:5: charset: \"utf-16\" is not a charset of mail that this "
+	  "system knows; write it like windows-1252, iso-8859-2 or shift_jis "
+	  "(\"iconv -l\" lists them)" },
+	{ "[device d]\ncharset = ascii//TRANSLIT\n",
+	  "a.conf:5: charset: \"ascii//TRANSLIT\" is not a charset of mail "
+	  "that this system knows; write it like windows-1252, iso-8859-2 or "
+	  "shift_jis (\"iconv -l\" lists them)" },
+	{ "[rule x]\nclient = any\n",
+	  "a.conf:5: client: \"any\" is no network and no device; leave the "
+	  "line out, and any client matches" },
+	{ "[rule x]\nclient = 10.0.0.256\n",
+	  "a.conf:5: client: \"10.0.0.256\" is not a network: it is neither an "
+	  "IP address nor a network such as 192.168.0.0/16" },
+	{ "[rule x]\nclient = 10.0.0.1-10.0.0.9\n",
+	  "a.conf:5: client: \"10.0.0.1-10.0.0.9\" is not a network: it is "
+	  "neither an IP address nor a network such as 192.168.0.0/16" },
+	{ "[rule x]\nclient = the scanner\n",
+	  "a.conf:5: client: \"the scanner\" is neither a network nor the name "
+	  "of a device; write it like 192.168.1.0/24 or scanner-2" },
+	{ "[rule x]\nfrom = @b.example\n",
+	  "a.conf:5: from: \"@b.example\" would match no address; for a whole "
+	  "domain write *@example.com" },
+	{ "[rule x]\nfrom = <a@b.example>\n",
+	  "a.conf:5: from: \"<a@b.example>\" is not a pattern; write it like "
+	  "scanner@example.com, *@example.com or, for the null sender, <>" },
+	{ "[rule x]\nto = <>\nreject = x\n",
+	  "a.conf:5: to: <> is the null envelope sender, which stands in from "
+	  "only" },
+	{ "[rule x]\nheader_from = a@b.example, <>\nreject = x\n",
+	  "a.conf:5: header_from: <> is the null envelope sender, which stands "
+	  "in from only" },
+	{ "[rule x]\naccount = a b\n",
+	  "a.conf:5: account: \"a b\" is not the name of a section, which has "
+	  "letters, digits, '-', '_' and '.'" },
+	{ "[rule x]\nsend_as = Scanner\n", SENDER("Scanner") },
+	{ "[rule x]\nsend_as = \"Scanner\n", SENDER("\"Scanner") },
+	{ "[rule x]\nsend_as = \"Scan\"ner\" <a@b.example>\n",
+	  SENDER("\"Scan\"ner\" <a@b.example>") },
+	{ "[rule x]\nsend_as = \"Scanner\\\" <a@b.example>\n",
+	  SENDER("\"Scanner\\\" <a@b.example>") },
+	{ "[rule x]\nsend_as = \"\" <a@b.example>\n",
+	  SENDER("\"\" <a@b.example>") },
+	{ "[rule x]\nsend_as = A, B <a@b.example>\n",
+	  SENDER("A, B <a@b.example>") },
+	{ "[rule x]\nsend_as = a@b.example, c@d.example\n",
+	  SENDER("a@b.example, c@d.example") },
+	{ "[rule x]\nsend_as = \"A\" <b.example>\n",
+	  SENDER("\"A\" <b.example>") },
+	{ "[rule x]\nreply_to = orignal\n",
+	  "a.conf:5: reply_to: \"orignal\" is not one of original, none or an "
+	  "address such as office@example.com" },
+	{ "[rule x]\nbcc = archive\n",
+	  "a.conf:5: bcc: \"archive\" is not an address; write it like "
+	  "archive@example.com" },
+	{ "[rule x]\nto_rewrite = a@b.example\n",
+	  "a.conf:5: to_rewrite: \"a@b.example\" is not pattern -> address; "
+	  "write it like old@example.com -> new@example.com" },
+	{ "[rule x]\nto_rewrite = <> -> a@b.example\n",
+	  "a.conf:5: to_rewrite: \"<> -> a@b.example\" is not pattern -> "
+	  "address; write it like old@example.com -> new@example.com" },
+	{ "[rule x]\nto_rewrite = *@b.example -> *@c.example x\n",
+	  "a.conf:5: to_rewrite: \"*@c.example x\" is not an address; behind "
+	  "\"->\" stands one such as office@example.com" },
+	{ "[rule x]\nadd_domain = @b.example\n",
+	  "a.conf:5: add_domain: \"@b.example\" is not a full domain; write it "
+	  "like example.com" },
+	{ "[rule x]\nadd_domain = lan\n",
+	  "a.conf:5: add_domain: \"lan\" is not a full domain; write it like "
+	  "example.com" },
+	{ "[rule x]\nreject = Zugriff verweigert f\xc3\xbcr Sie\n",
+	  "a.conf:5: reject: the text goes into an SMTP reply: one line of "
+	  "ASCII, at most 400 characters" },
+	{ "[rule x]\nreject = No\n  way\n",
+	  "a.conf:6: this line is indented and so continues \"reject\", which "
+	  "holds one value; a line of its own begins without spaces" },
+	/* taken together */
+	{ "[device copier]\nauth = any\n",
+	  "a.conf:4: device copier has no address; add address = "
+	  "ITS-IP-ADDRESS" },
+	{ "[rule x]\n",
+	  "a.conf:4: rule x says neither what must match nor what to do; add, "
+	  "for example, client = DEVICE and send_as = ADDRESS" },
+	{ "[rule x]\nreply_to = original\n[rule y]\non_behalf = yes\n"
+	  "from = *\nsend_as = a@b.example\n",
+	  "a.conf:4: rule x says neither what must match nor what to do; add, "
+	  "for example, client = DEVICE and send_as = ADDRESS" },
+	{ "[rule y]\non_behalf = yes\nfrom = *\nsend_as = a@b.example\n",
+	  "a.conf:5: on_behalf keeps From and send_as changes it; keep one of "
+	  "them" },
+	{ "[account x]\nhost = h\nsender_policy = pass\n"
+	  "[rule y]\non_behalf = yes\naccount = x\n",
+	  "a.conf:8: on_behalf: account x has no address that could be the "
+	  "Sender; add senders = ADDRESS to [account x]" },
+	{ "[rule x]\nto = a@b.c\n[rule x]\n",
+	  "a.conf:6: [rule x] stands here a second time; the first is in line "
+	  "4" },
+	/* listeners */
+	{ "[listener]\ntls = on\n",
+	  "a.conf:5: tls: \"on\" is not one of off, starttls, required or "
+	  "implicit" },
+	{ "[listener]\ntls_min = 1.4\n",
+	  "a.conf:5: tls_min: \"1.4\" is not one of 1.0, 1.1, 1.2 or 1.3; did "
+	  "you mean \"1.0\"?" },
+	{ "[listener]\nauth = on\n",
+	  "a.conf:5: auth: \"on\" is not one of off, any (whatever a device "
+	  "gives is right) or a file of user:hash lines, such as "
+	  "/etc/lanpost/users" },
+	{ "[listener]\nauth = none.txt\n",
+	  "a.conf:5: auth: none.txt cannot be read: No such file or "
+	  "directory" },
+	{ "[listener]\ntls = starttls\ntls_cert = cert.pem\n",
+	  "a.conf:6: tls_cert is given without tls_key; give both, or neither "
+	  "for a certificate that lanpost makes itself" },
+	{ "[listener]\ntls = starttls\ntls_key = key.pem\n",
+	  "a.conf:6: tls_key is given without tls_cert; give both, or neither "
+	  "for a certificate that lanpost makes itself" },
+	{ "[listener]\ntls_cert = no.pem\ntls_key = key.pem\n",
+	  "a.conf:5: tls_cert: no.pem cannot be read: No such file or "
+	  "directory" },
+	{ "[listener]\ntls_cert = cert.pem\ntls_key = open.txt\n",
+	  "a.conf:6: tls_key: open.txt is open to others (mode 644); run "
+	  "\"chmod o= open.txt\"" },
+	{ "[listener]\ntls_cert = folder\ntls_key = key.pem\n",
+	  "a.conf:5: tls_cert: folder is not a plain file" },
+	{ "[listener]\nauth = any\nallow = 203.0.113.0/24\n",
+	  "a.conf:6: allow: 203.0.113.0/24 is a public network: all its 256 "
+	  "addresses could send mail in your name (with auth = any every "
+	  "password is right); allow less, let the devices log in (auth = "
+	  "FILE), or write allow_public = yes if you mean it" },
 };
 
 static void test_bad_sections_get_a_sentence(void **state)
 {
 	(void)state;
+	make_files();
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct config_error error;
 		struct config *config;
@@ -271,6 +431,99 @@ static void test_bad_sections_get_a_sentence(void **state)
 		assert_string_equal(error.message, bad[i].error);
 		config_error_free(&error);
 	}
+}
+
+/* A variable may hold what no line of a file can. */
+static void test_bad_variables_get_a_sentence(void **state)
+{
+	static const char *const variables[] = {
+		"LANPOST_RULE_X__REJECT=one\ntwo",
+		"LANPOST_RULE_X__REJECT=bell\a",
+		"LANPOST_RULE_X__SEND_AS=\"A\rBcc: x\" <a@b.example>",
+		"LANPOST_RULE_X__SEND_AS=\"A\xff\" <a@b.example>",
+		"LANPOST_RULE_X__FROM=a\x01@b.example",
+		"LANPOST_RULE_X__FROM=a\xff@b.example",
+		"LANPOST_RULE_X__CLIENT=a\tb",
+		"LANPOST_RULE_X__ACCOUNT=default\n",
+		"LANPOST_RULE_X__TO_REWRITE=a@b.example->c@d.example\r",
+		"LANPOST_RULE_X__BCC=a@b.example\n",
+		"LANPOST_RULE_X__ADD_DOMAIN=b.example\n",
+		"LANPOST_DEVICE_D__CHARSET=utf-8\n",
+		"LANPOST_LISTENER_AUTH=/etc/users\n",
+		"LANPOST_DEVICE_10__ADDRESS=10.0.0.1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(variables); i++) {
+		struct config_error error;
+		struct config *config =
+			load(ACCOUNT, ENV(variables[i]), NULL, &error);
+
+		if (config)
+			fail_msg("read without an error: %s", variables[i]);
+		assert_ptr_equal(strstr(error.message, "LANPOST_"),
+				 error.message);
+		assert_null(strpbrk(error.message, "\n\r\a\001"));
+		config_error_free(&error);
+	}
+}
+
+/* "550 5.7.1 " TEXT CRLF is at most 512 octets, RFC 5321 4.5.3.1.5. */
+static void test_the_text_of_reject_fits_a_reply(void **state)
+{
+	char variable[600] = "LANPOST_RULE_X__REJECT=";
+	size_t len = strlen(variable);
+	struct config_error error;
+	struct config *config;
+
+	(void)state;
+	memset(variable + len, 'x', 400);
+	config = load(ACCOUNT, ENV(variable), NULL, &error);
+	assert_non_null(config);
+	assert_in_range(strlen(config->rules[0].reject), 400, 512 - 12);
+	config_unref(&config);
+	memset(variable + len, 'x', 401);
+	assert_null(load(ACCOUNT, ENV(variable), NULL, &error));
+	assert_non_null(strstr(error.message, "at most 400 characters"));
+	config_error_free(&error);
+}
+
+static void test_unset_is_told_in_words(void **state)
+{
+	struct config *config = load_good(
+		ACCOUNT "[device d]\naddress = 10.0.0.1\n"
+			"[rule r]\nclient = d\nsend_as = a@b.example\n");
+	json_t *json = config_to_json(config), *rule, *device;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	config_print(out, config);
+	fclose(out);
+	assert_non_null(strstr(text, "\n[device d]\naddress = 10.0.0.1"));
+	assert_non_null(strstr(text, "auth = (the listener's)\n"));
+	assert_non_null(strstr(text, "\n[rule r]\nclient = d     "));
+	assert_non_null(strstr(text, "; line 7\nlistener = (any)\n"));
+	assert_non_null(strstr(text, "account = (the first)\n"));
+	assert_non_null(strstr(text, "tls_cert = (self-made)\n"));
+	assert_non_null(strstr(text, "failover = (none)\n"));
+	device = json_array_get(json_object_get(json, "devices"), 0);
+	rule = json_array_get(json_object_get(json, "rules"), 0);
+	assert_string_equal(json_string_value(json_object_get(device, "name")),
+			    "d");
+	assert_true(json_is_null(json_object_get(device, "auth")));
+	assert_true(json_is_false(json_object_get(device, "lf_end_of_data")));
+	assert_int_equal(json_array_size(json_object_get(device, "address")),
+			 1);
+	assert_string_equal(json_string_value(json_array_get(
+				    json_object_get(rule, "client"), 0)),
+			    "d");
+	assert_int_equal(json_array_size(json_object_get(rule, "from")), 0);
+	assert_true(json_is_null(json_object_get(rule, "bcc")));
+	json_decref(json);
+	free(text);
+	config_unref(&config);
 }
 
 static void test_print_can_be_read_again(void **state)
@@ -337,6 +590,9 @@ int main(void)
 		cmocka_unit_test(test_the_most_specific_device_wins),
 		cmocka_unit_test(test_the_environment_makes_rules),
 		cmocka_unit_test(test_bad_sections_get_a_sentence),
+		cmocka_unit_test(test_bad_variables_get_a_sentence),
+		cmocka_unit_test(test_the_text_of_reject_fits_a_reply),
+		cmocka_unit_test(test_unset_is_told_in_words),
 		cmocka_unit_test(test_print_can_be_read_again),
 	};
 
