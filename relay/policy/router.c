@@ -239,14 +239,17 @@ void route_explain(struct buf *out, const struct route *route,
 
 /* ---- recipients ---- */
 
-static const char *find_mapping(const struct recipient_map *map,
+static const char *find_mapping(const struct rule_config *rule,
                                 struct text address)
 {
 	size_t i;
 
-	for (i = 0; i < map->n; i++) {
-		if (text_glob(text_of(map->mappings[i].pattern), address))
-			return map->mappings[i].address;
+	for (i = 0; rule != NULL && i < rule->to_rewrite.n; i++) {
+		const struct recipient_mapping *mapping =
+			&rule->to_rewrite.mappings[i];
+
+		if (text_glob(text_of(mapping->pattern), address))
+			return mapping->address;
 	}
 	return NULL;
 }
@@ -274,12 +277,14 @@ static struct text domain_to_add(const struct rule_config *rule,
 char *rule_recipient(const struct rule_config *rule,
                      const struct account_config *account, struct text address)
 {
-	const char *mapped =
-		rule != NULL ? find_mapping(&rule->to_rewrite, address) : NULL;
+	char *whole = address_complete(address, domain_to_add(rule, account,
+	                                                      address));
+	const char *mapped = find_mapping(rule, address);
 
+	if (mapped == NULL && whole != NULL)
+		mapped = find_mapping(rule, text_of(whole));
 	if (mapped == NULL)
-		return address_complete(address, domain_to_add(rule, account,
-		                                               address));
+		return whole;
+	free(whole);
 	return text_equal(text_of(mapped), address) ? NULL : xstrdup(mapped);
 }
-

@@ -55,8 +55,8 @@ const struct account_config *rule_account(const struct config *config,
 
 /* What becomes of a recipient by the rule (NULL: none): to_rewrite, else
  * add_domain where it has no domain (for the bare name postmaster the domain
- * of the account's identity serves too).  A new string, or NULL when the
- * address stays. */
+ * of the account's identity serves too), and to_rewrite of what that gives.  A
+ * new string, or NULL when the address stays. */
 char *rule_recipient(const struct rule_config *rule,
                      const struct account_config *account,
                      struct text address);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "relay/config/provider.h"
 #include "relay/config/value.h"
 #include "relay/policy/send_as.h"
 #include "tests/support/bytes.h"
@@ -298,6 +299,239 @@ static void test_without_an_identity_nothing_breaks(void **state)
 	}
 }
 
+/* ---- rules ---- */
+
+static const struct provider strict = {
+	.name = "strict", .title = "Strict Mail",
+	.sender_check = "From must be the account; refused with 550 5.7.60",
+	.checks_from = true,
+};
+static const struct provider at_mail = {
+	.name = "at-mail", .title = "Envelope Mail",
+	.sender_check = "the envelope sender must be the account",
+	.checks_envelope = true,
+};
+static const struct provider silent = {
+	.name = "silent", .title = "Silent Mail",
+	.checks_from = true, .replaces_from = true,
+};
+static const struct provider kind = {
+	.name = "kind", .title = "Kind Mail", .takes_null_sender = true,
+};
+
+#define BOSS "boss@contoso.com"
+#define SALES_NAME "Sales, 2nd floor"
+
+enum rule_kind {
+	NO_RULE, PLAIN, ADD_DOMAIN, SEND_AS, SEND_AS_NAMED, ON_BEHALF,
+	SEND_AS_ON_BEHALF
+};
+
+static const struct rule_config rules[] = {
+	[PLAIN] = { .name = (char *)"plain" },
+	[ADD_DOMAIN] = { .add_domain = (char *)"contoso.com" },
+	[SEND_AS] = { .send_as = { NULL, (char *)"sales@contoso.com" } },
+	[SEND_AS_NAMED] = { .send_as = { (char *)SALES_NAME,
+	                                 (char *)"sales@contoso.com" } },
+	[ON_BEHALF] = { .on_behalf = true },
+	[SEND_AS_ON_BEHALF] = { .on_behalf = true,
+	                        .send_as = { NULL,
+	                                     (char *)"sales@contoso.com" } },
+};
+
+static const struct {
+	enum rule_kind rule;
+	const struct provider *provider;
+	enum sender_policy policy;
+	const char *username, *senders, *path, *header_from;
+	bool as_itself;
+	/* NULL: refused */
+	const char *new_path;
+	const char *from, *name, *sender, *warning;
+} ruled[] = {
+	/* send_as */
+	{ SEND_AS, NULL, SENDER_REWRITE, ME, NULL, APP, APP, false,
+	  "sales@contoso.com", "sales@contoso.com", NULL, NULL, NULL },
+	{ SEND_AS_NAMED, NULL, SENDER_REJECT, ME, NULL, APP, NULL, false,
+	  "sales@contoso.com", "sales@contoso.com", SALES_NAME, NULL, NULL },
+	{ SEND_AS, NULL, SENDER_REWRITE, "apikey", "*@contoso.com", "", APP,
+	  false, "sales@contoso.com", "sales@contoso.com", NULL, NULL, NULL },
+	{ SEND_AS, &strict, SENDER_REWRITE, ME, NULL, APP, APP, false,
+	  "sales@contoso.com", "sales@contoso.com", NULL, NULL,
+	  "Strict Mail will refuse <sales@contoso.com> in From unless the "
+	  "account has the right to send as it (From must be the account; "
+	  "refused with 550 5.7.60); grant it there, then add the address to "
+	  "`senders`" },
+	{ SEND_AS, &strict, SENDER_REWRITE, ME, "*@contoso.com", APP, APP,
+	  false, "sales@contoso.com", "sales@contoso.com", NULL, NULL, NULL },
+	{ SEND_AS, &kind, SENDER_REWRITE, ME, NULL, "", APP, false,
+	  "sales@contoso.com", "sales@contoso.com", NULL, NULL, NULL },
+	/* on_behalf */
+	{ ON_BEHALF, NULL, SENDER_REWRITE, ME, NULL, APP, BOSS, false, ME,
+	  NULL, NULL, ME, NULL },
+	{ ON_BEHALF, NULL, SENDER_REJECT, ME, NULL, APP, BOSS, false, ME,
+	  NULL, NULL, ME, NULL },
+	{ ON_BEHALF, NULL, SENDER_REWRITE, ME, NULL, APP, "Scan@Contoso.com",
+	  false, ME, NULL, NULL, NULL, NULL },
+	{ ON_BEHALF, NULL, SENDER_REWRITE, ME, NULL, APP, NULL, false, ME, ME,
+	  NULL, NULL, NULL },
+	{ ON_BEHALF, NULL, SENDER_REWRITE, "apikey", "*@contoso.com", APP,
+	  BOSS, false, NULL, NULL, NULL, NULL, NULL },
+	{ ON_BEHALF, &strict, SENDER_REWRITE, ME, NULL, APP, BOSS, false, ME,
+	  NULL, NULL, ME,
+	  "Strict Mail will refuse <" BOSS "> in From unless the account has "
+	  "the right to send on behalf of it (From must be the account; "
+	  "refused with 550 5.7.60); grant it there, then add the address to "
+	  "`senders`" },
+	{ SEND_AS_ON_BEHALF, NULL, SENDER_REWRITE, ME, NULL, APP, APP, false,
+	  ME, "sales@contoso.com", NULL, ME, NULL },
+	/* add_domain */
+	{ ADD_DOMAIN, NULL, SENDER_REWRITE, "apikey", "*@contoso.com", "scan",
+	  "root", false, "scan@contoso.com", "root@contoso.com", NULL, NULL,
+	  NULL },
+	{ ADD_DOMAIN, NULL, SENDER_REWRITE, "apikey", "*@contoso.com", "scan",
+	  NULL, false, "scan@contoso.com", "scan@contoso.com", NULL, NULL,
+	  NULL },
+	{ ADD_DOMAIN, NULL, SENDER_REJECT, "apikey", "*@contoso.com", "scan",
+	  BOSS, false, "scan@contoso.com", NULL, NULL, NULL, NULL },
+	{ ADD_DOMAIN, NULL, SENDER_PASS, ME, NULL, "scan", "root", false,
+	  "scan@contoso.com", "root@contoso.com", NULL, NULL, NULL },
+	{ ADD_DOMAIN, NULL, SENDER_REWRITE, ME, NULL, "scan", "root", false,
+	  ME, ME, NULL, NULL, NULL },
+	{ ADD_DOMAIN, NULL, SENDER_REWRITE, ME, NULL, APP, APP, false, ME, ME,
+	  NULL, NULL, NULL },
+	{ ADD_DOMAIN, NULL, SENDER_PASS, ME, NULL, "", NULL, false, "", NULL,
+	  NULL, NULL, NULL },
+	/* refused before */
+	{ NO_RULE, NULL, SENDER_REWRITE, ME, FAX, FAX, FAX, true, ME, ME,
+	  NULL, NULL, NULL },
+	{ NO_RULE, NULL, SENDER_PASS, ME, NULL, APP, APP, true, ME, ME, NULL,
+	  NULL, NULL },
+	{ NO_RULE, NULL, SENDER_REJECT, ME, FAX, FAX, FAX, true, ME, ME, NULL,
+	  NULL, NULL },
+	{ SEND_AS_NAMED, &strict, SENDER_REWRITE, ME, NULL, APP, APP, true,
+	  ME, ME, NULL, NULL, NULL },
+	{ ON_BEHALF, &strict, SENDER_REWRITE, ME, NULL, APP, BOSS, true, ME,
+	  ME, NULL, NULL, NULL },
+	{ NO_RULE, NULL, SENDER_REWRITE, "apikey", "*@contoso.com", FAX, FAX,
+	  true, NULL, NULL, NULL, NULL, NULL },
+	/* the null path */
+	{ PLAIN, &kind, SENDER_REWRITE, ME, NULL, "", APP, false, "", ME,
+	  NULL, NULL, NULL },
+	{ PLAIN, &kind, SENDER_REWRITE, ME, NULL, "", ME, false, "", NULL,
+	  NULL, NULL, NULL },
+	{ PLAIN, &strict, SENDER_REWRITE, ME, NULL, "", ME, false, ME, NULL,
+	  NULL, NULL, NULL },
+	{ PLAIN, &kind, SENDER_REWRITE, ME, NULL, "", NULL, false, "", ME,
+	  NULL, NULL, NULL },
+	{ PLAIN, &strict, SENDER_REJECT, ME, NULL, "", NULL, false, ME, ME,
+	  NULL, NULL, NULL },
+	{ PLAIN, &kind, SENDER_REJECT, ME, NULL, "", ME, false, "", NULL,
+	  NULL, NULL, NULL },
+	{ PLAIN, &kind, SENDER_REJECT, ME, NULL, "", APP, false, NULL, NULL,
+	  NULL, NULL, NULL },
+	{ PLAIN, NULL, SENDER_REJECT, "apikey", "*@contoso.com", "", NULL,
+	  false, "", NULL, NULL, NULL, NULL },
+	{ ON_BEHALF, &kind, SENDER_REWRITE, ME, NULL, "", BOSS, false, "",
+	  NULL, NULL, ME, NULL },
+	{ PLAIN, &at_mail, SENDER_PASS, ME, NULL, "", ME, false, "", NULL,
+	  NULL, NULL,
+	  "Envelope Mail does not take the null sender; with sender_policy = "
+	  "rewrite the account stands in for it" },
+	/* pass, and what becomes of it */
+	{ PLAIN, &strict, SENDER_PASS, ME, NULL, APP, APP, false, APP, NULL,
+	  NULL, NULL,
+	  "Strict Mail will refuse <" APP "> in From unless the account has "
+	  "the right to send as it (From must be the account; refused with "
+	  "550 5.7.60); grant it there, then add the address to `senders`" },
+	{ PLAIN, &at_mail, SENDER_PASS, ME, NULL, APP, APP, false, APP, NULL,
+	  NULL, NULL,
+	  "Envelope Mail will refuse the envelope sender <" APP "> (the "
+	  "envelope sender must be the account); once the account may use it, "
+	  "add it to `senders`" },
+	{ PLAIN, &silent, SENDER_PASS, ME, NULL, APP, APP, false, APP, NULL,
+	  NULL, NULL,
+	  "Silent Mail will silently replace <" APP "> in From by the "
+	  "account's address; confirm it there as a sender of the account, "
+	  "then add it to `senders`" },
+	{ PLAIN, &kind, SENDER_PASS, ME, NULL, APP, APP, false, APP, NULL,
+	  NULL, NULL, NULL },
+	{ PLAIN, &strict, SENDER_PASS, ME, FAX, APP, FAX, false, APP, NULL,
+	  NULL, NULL, NULL },
+	{ PLAIN, &strict, SENDER_REWRITE, ME, NULL, APP, APP, false, ME, ME,
+	  NULL, NULL, NULL },
+};
+
+static void assert_ruled(size_t i, const struct send_as *decision)
+{
+	char name[100];
+
+	snprintf(name, sizeof name, "row %zu, <%s>, From %s", i, ruled[i].path,
+	         ruled[i].header_from);
+	assert_string(name, decision->reverse_path, ruled[i].new_path);
+	assert_string(name, decision->from, ruled[i].from);
+	assert_string(name, decision->from_name, ruled[i].name);
+	assert_string(name, decision->sender, ruled[i].sender);
+	assert_string(name, decision->warning, ruled[i].warning);
+	assert_int_equal(decision->verdict, ruled[i].new_path == NULL
+	                                            ? SEND_AS_REJECTED
+	                                            : SEND_AS_OK);
+	assert_non_null(decision->reason);
+}
+
+static void test_rules_decide_first(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(ruled); i++) {
+		struct account_config account;
+		struct send_as_query query = {
+			.account = &account,
+			.rule = ruled[i].rule == NO_RULE ? NULL
+				                         : &rules[ruled[i].rule],
+			.reverse_path = ruled[i].path,
+			.header_from = ruled[i].header_from,
+			.as_itself = ruled[i].as_itself,
+		};
+		struct send_as decision;
+
+		account_make(&account, ruled[i].username, ruled[i].senders,
+		             ruled[i].policy);
+		account.provider = ruled[i].provider;
+		send_as_decide(&query, &decision);
+		assert_ruled(i, &decision);
+		send_as_free(&decision);
+		account_end(&account);
+	}
+}
+
+/* What rewrite.h needs besides. */
+static void test_the_decision_says_where_answers_go(void **state)
+{
+	struct rule_config rule = { .reply_to = { REPLY_TO_ADDRESS,
+		                                  (char *)"d@x.example" } };
+	struct account_config account;
+	struct send_as_query query = { .account = &account, .rule = &rule,
+		                       .reverse_path = ME,
+		                       .header_from = ME };
+	struct send_as decision;
+
+	(void)state;
+	account_make(&account, ME, NULL, SENDER_PASS);
+	send_as_decide(&query, &decision);
+	assert_int_equal(decision.reply_to.kind, REPLY_TO_ADDRESS);
+	assert_string("address", decision.reply_to.address, "d@x.example");
+	assert_string("identity", decision.identity, ME);
+	assert_true(decision.any_sender);
+	send_as_free(&decision);
+	account.sender_policy = SENDER_REWRITE;
+	query.rule = NULL;
+	send_as_decide(&query, &decision);
+	assert_int_equal(decision.reply_to.kind, REPLY_TO_ORIGINAL);
+	assert_false(decision.any_sender);
+	send_as_free(&decision);
+	account_end(&account);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +541,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_changed_or_refused_has_a_reason),
 		cmocka_unit_test(test_a_message_without_from_is_given_one),
 		cmocka_unit_test(test_without_an_identity_nothing_breaks),
+		cmocka_unit_test(test_rules_decide_first),
+		cmocka_unit_test(test_the_decision_says_where_answers_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
