@@ -18,6 +18,8 @@ struct setup {
 	struct config *config;
 	const struct account_config *account;
 	struct tls_context *tls;
+	bool may_be_idle;       /* in an outage, as others send its mail or it
+	                           waits to send theirs */
 	unsigned refs;
 };
 
@@ -67,6 +69,21 @@ static void dispatch(struct pool *pool);
 static const char *no_such_account = "the account is gone from the "
 				     "configuration";
 
+static bool has_part_in_failover(const struct config *config,
+                                 const struct account_config *account)
+{
+	const char *by;
+	size_t i;
+
+	for (i = 0; i < config->n_accounts; i++) {
+		by = config->accounts[i].failover;
+		if (by != NULL && (&config->accounts[i] == account ||
+		                   strcmp(by, account->name) == 0))
+			return true;
+	}
+	return false;
+}
+
 static struct setup *setup_new(struct config *config, const char *name,
                                const char **error_r)
 {
@@ -90,7 +107,8 @@ static struct setup *setup_new(struct config *config, const char *name,
 			return NULL;
 	}
 	setup = xcalloc(1, sizeof *setup);
-	*setup = (struct setup){ config_ref(config), account, tls, 1 };
+	*setup = (struct setup){ config_ref(config), account, tls,
+		has_part_in_failover(config, account), 1 };
 	return setup;
 }
 
@@ -425,8 +443,7 @@ static bool begin_one(struct pool *pool)
 /* A probe that no message waits for. */
 static bool probes_alone(const struct pool *pool)
 {
-	return outage_lasts(&pool->outage) &&
-	       pool->setup->account->failover != NULL;
+	return outage_lasts(&pool->outage) && pool->setup->may_be_idle;
 }
 
 static bool wants_connection(const struct pool *pool)

@@ -10,8 +10,8 @@
  *
  * When the breaker is open (breaker.h), messages stay in the queue; each is
  * told in the log once an outage, and the next probe's time is announced.  An
- * account with a `failover` has nothing waiting then, and probes by a login
- * alone.
+ * account with a part in a `failover` may have nothing waiting then, and probes
+ * by a login alone.
  */
 #ifndef RELAY_OUTBOUND_POOL_H
 #define RELAY_OUTBOUND_POOL_H

@@ -1,0 +1,211 @@
+"""A provider refuses the sender (Send As): the message goes out once more as
+the account itself, and the refused sender is not tried again."""
+
+import signal
+import sqlite3
+
+from e2e_devices import scan
+from e2e_providers import USER, PracticeProvider
+from lanpost_e2e import Lanpost, TestCase, main
+
+COPIER = "copier@contoso.test"
+TO = "boss@example.test"
+
+DENIED = "550 5.7.60 SMTP; Client does not have permissions to send as " \
+    "this sender"
+
+# In the words of the real ones: at which stage, what they say.
+WORDS = (
+    ("data-end", DENIED),
+    ("data-end", "550 5.7.1 Client does not have permissions to send as this "
+     "sender"),
+    ("data-end", f"554 5.2.252 SendAsDenied; {USER} not allowed to send as "
+     f"{COPIER}; STOREDRV.Submission.Exception:SendAsDeniedException"),
+    ("mail", "550 5.7.0 From address is not one of your addresses."),
+    ("mail", "550 Request failed; Mailbox unavailable"),
+    ("mail", "553 5.7.1 Sender address rejected: not owned by auth user."),
+    ("rcpt", f"553 5.7.1 <{COPIER}>: Sender address rejected: not owned by "
+     f"user {USER}"),
+    ("mail", "550 Sender address is not allowed."),
+    ("data-end", "551 5.7.1 Not authorised to send from this header address"),
+    ("data-end", "554 Message rejected: Email address is not verified. The "
+     f"following identities failed the check in region US-EAST-1: {COPIER}"),
+    ("mail", "550 5.7.1 Unconfigured Sending Domain <contoso.test>"),
+)
+
+
+def refuse(reply, stage="data-end", more=""):
+    """A script; at RCPT each recipient is told, as the sender is not seen."""
+    who = "*" if stage == "rcpt" else COPIER
+    return f'stage={stage} match="{who}" {more} reply="{reply}"\n'
+
+
+class SendAsRefused(TestCase):
+    def pair(self, script, account=None, **options):
+        provider = self.start(PracticeProvider(self.ca, script, **options))
+        keys = provider.account(**{"senders": f"{USER}, {COPIER}",
+                                   "connections": 1, **(account or {})})
+        return provider, self.start(Lanpost(account=keys,
+                                            relay={"retry": "1h"}))
+
+    def send(self, lanpost, token, to=(TO,)):
+        lanpost.send(scan(token).replace(b"printer@lan.test",
+                                         COPIER.encode()),
+                     sender=COPIER, to=to)
+
+    def refusals(self, lanpost, since=0):
+        return lanpost.events("deferred", since, reason="sender-refused")
+
+    def attempts(self, lanpost):
+        with sqlite3.connect(lanpost.spool / "lanpost.db") as db:
+            return db.execute("SELECT account, reply FROM attempt "
+                              "ORDER BY message, n").fetchall()
+
+    def reload(self, lanpost):
+        mark = lanpost.mark()
+        lanpost.write_config()
+        lanpost.signal(signal.SIGHUP)
+        lanpost.wait_event("reloaded", since=mark)
+
+    def test_goes_out_as_the_account(self):
+        for stage, words in WORDS:
+            with self.subTest(words=words):
+                times = "times=1" if stage == "rcpt" else ""
+                provider, lanpost = self.pair(refuse(words, stage, times))
+                self.send(lanpost, "mended")
+                lanpost.wait_event("delivered", attempt=2, sent_as=USER)
+                message, = provider.arrived()
+                self.assertEqual(message.sender, USER)
+                self.assertEqual(message.address("From"), [USER])
+                self.assertEqual(message.address("Reply-To"), [COPIER])
+                self.assertEqual(len(self.refusals(lanpost)), 1)
+                self.assertEqual(lanpost.events("failed"), [])
+                lanpost.stop()
+                self.assertEqual([r for _, r in self.attempts(lanpost)][0],
+                                 words)
+
+    def test_says_so(self):
+        _, lanpost = self.pair(refuse(DENIED))
+        self.send(lanpost, "told")
+        lanpost.wait_event("delivered")
+        told, = lanpost.events("warning", reason="sender-refused")
+        self.assertEqual((told.level, told["account"], told["from"],
+                          told["sent_as"], told["reply"]),
+                         ("warn", "default", COPIER, USER, DENIED))
+        self.assertIn(f"Add-RecipientPermission {COPIER}", told["fix"])
+        self.assertIn("senders", told["fix"])
+
+    def test_many_messages_one_refusal(self):
+        """Those that wait behind it, prepared already, too."""
+        provider, lanpost = self.pair(refuse(DENIED), latency=10)
+        for number in range(20):
+            self.send(lanpost, f"many-{number}")
+        lanpost.wait_event("delivered", count=20)
+        self.assertEqual(len(self.refusals(lanpost)), 1)
+        self.assertEqual(sorted(m.get("Subject")[0] for m in
+                                provider.arrived()),
+                         sorted(f"Scan many-{n}" for n in range(20)))
+        self.assertEqual({m.sender for m in provider.arrived()}, {USER})
+
+    def test_with_more_connections_as_many_as_in_flight(self):
+        provider, lanpost = self.pair(
+            refuse(DENIED), latency=10,
+            account={"connections": 3, "pipelining": "eager"})
+        for number in range(20):
+            self.send(lanpost, f"flight-{number}")
+        lanpost.wait_event("delivered", count=20)
+        self.assertLessEqual(len(self.refusals(lanpost)), 6)
+        self.assertEqual(len(provider.arrived()), 20)
+
+    def test_remembered_over_restart_and_crash(self):
+        provider, lanpost = self.pair(refuse(DENIED))
+        self.send(lanpost, "first")
+        lanpost.wait_event("delivered")
+        for number, end in enumerate((lanpost.stop, lanpost.kill)):
+            end()
+            lanpost.start()
+            self.send(lanpost, f"again-{number}")
+            lanpost.wait_event("delivered", count=number + 1, attempt=1)
+        self.assertEqual(len(self.refusals(lanpost)), 1)
+        self.assertEqual({m.sender for m in provider.arrived()}, {USER})
+
+    def test_tried_again_under_another_configuration(self):
+        provider, lanpost = self.pair(refuse(DENIED))
+        self.send(lanpost, "first")
+        lanpost.wait_event("delivered")
+        provider.behave("")  # Send As has been granted
+        self.reload(lanpost)
+        self.send(lanpost, "no change")
+        lanpost.wait_event("delivered", count=2)
+        self.assertEqual(provider.arrived()[1].sender, USER)
+        lanpost.account["senders"] += ", other@contoso.test"
+        self.reload(lanpost)
+        self.send(lanpost, "changed")
+        lanpost.wait_event("delivered", count=3)
+        self.assertEqual(provider.arrived()[2].sender, COPIER)
+        self.assertEqual(provider.arrived()[2].address("From"), [COPIER])
+        lanpost.stop()
+        with sqlite3.connect(lanpost.spool / "lanpost.db") as db:
+            self.assertEqual(db.execute(
+                "SELECT count(*) FROM refused_sender").fetchone(), (0,))
+
+    def test_changed_while_it_was_stopped(self):
+        provider, lanpost = self.pair(refuse(DENIED))
+        self.send(lanpost, "first")
+        lanpost.wait_event("delivered")
+        lanpost.stop()
+        provider.behave("")
+        lanpost.account["senders"] = f"{COPIER}"
+        lanpost.start()
+        self.send(lanpost, "changed")
+        lanpost.wait_event("delivered", count=2)
+        self.assertEqual(provider.arrived()[1].sender, COPIER)
+
+    def test_recipients_keep_their_own_fate(self):
+        provider, lanpost = self.pair(
+            'stage=rcpt match="gone@*" reply="550 5.1.1 no such user"\n'
+            + refuse(DENIED))
+        self.send(lanpost, "fates", to=[TO, "gone@example.test",
+                                        "chief@example.test"])
+        lanpost.wait_event("delivered")
+        failed, = lanpost.events("failed")
+        self.assertEqual(failed["to"], "gone@example.test")
+        message, = provider.arrived()
+        self.assertEqual(sorted(message.recipients),
+                         sorted([TO, "chief@example.test"]))
+
+    def test_the_account_itself_refused_is_the_end(self):
+        """Once more as itself, and no more."""
+        provider, lanpost = self.pair(
+            f'stage=data-end match="*" reply="{DENIED}"\n')
+        self.send(lanpost, "hopeless")
+        lanpost.wait_event("failed", attempt=2)
+        self.assertEqual(len(self.refusals(lanpost)), 1)
+        self.assertEqual(provider.arrived(), [])
+
+    def test_a_recipient_that_is_not_verified_is_no_sender(self):
+        _, lanpost = self.pair(
+            f'stage=data-end match="{COPIER}" reply="554 Message rejected: '
+            "Email address is not verified. The following identities failed "
+            f'the check in region US-EAST-1: {TO}"\n')
+        self.send(lanpost, "sandbox")
+        lanpost.wait_event("failed", attempt=1)
+        self.assertEqual(lanpost.events("warning", reason="sender-refused"),
+                         [])
+
+    def test_a_block_pauses_the_account(self):
+        """5.2.252: nothing is lost, and nothing more is tried."""
+        provider, lanpost = self.pair(
+            'stage=data-end match="*" reply="550 5.2.252 Sender throttled due '
+            'to continuous send as denied errors"\n')
+        for number in range(3):
+            self.send(lanpost, f"blocked-{number}")
+        paused = lanpost.wait_event("account-paused")
+        self.assertIn("5.2.252", paused["reply"])
+        lanpost.wait_event("deferred", count=3)
+        self.assertEqual(lanpost.events("failed"), [])
+        self.assertEqual(provider.arrived(), [])
+
+
+if __name__ == "__main__":
+    main()
