@@ -33,7 +33,11 @@ static void emit(struct intake *intake, struct text bytes)
 
 static void emit_field(struct intake *intake, struct text raw)
 {
+	struct rfc5322_field field;
+
 	emit(intake, raw);
+	rfc5322_field_make(&field, raw);
+	mime_scan_field(intake->scan, &field);
 	if (intake->emitted > 2 * INTAKE_HEADER_MAX)
 		intake->error = "The header of the message is larger than a "
 				"megabyte";
@@ -107,6 +111,7 @@ struct intake *intake_new(const struct intake_settings *settings,
 
 	intake->settings = *settings;
 	intake->envelope = envelope;
+	intake->scan = mime_scan_new();
 	rfc5322_init(&intake->reader, INTAKE_HEADER_MAX);
 	emit_received(intake);
 	return intake;
@@ -117,6 +122,7 @@ void intake_free(struct intake **intake)
 	if (*intake == NULL)
 		return;
 	rfc5322_free(&(*intake)->reader);
+	mime_scan_free(&(*intake)->scan);
 	free(*intake);
 	*intake = NULL;
 }
@@ -124,6 +130,11 @@ void intake_free(struct intake **intake)
 unsigned intake_repairs(const struct intake *intake)
 {
 	return intake->repairs;
+}
+
+const struct mime_facts *intake_content(const struct intake *intake)
+{
+	return &intake->facts;
 }
 
 const char *intake_error(const struct intake *intake)
@@ -181,6 +192,7 @@ static bool next_item(struct intake *intake)
 		break;
 	case RFC5322_BODY:
 		emit(intake, body);
+		mime_scan_body(intake->scan, body);
 		break;
 	case RFC5322_TOO_BIG:
 		intake->error = "The header of the message is larger than a "
@@ -205,6 +217,19 @@ bool intake_push(struct intake *intake, struct text content)
 	return drain(intake);
 }
 
+static void settle_content(struct intake *intake)
+{
+	const char *charset = intake->settings.charset;
+	struct envelope *envelope = intake->envelope;
+
+	mime_scan_finish(intake->scan,
+	                 charset != NULL ? charset : "windows-1252",
+	                 &intake->facts);
+	free(envelope->content);
+	envelope->content = intake->facts.plan;
+	envelope->has_8bit = intake->facts.has_8bit;
+}
+
 bool intake_finish(struct intake *intake)
 {
 	if (intake->error != NULL)
@@ -214,5 +239,6 @@ bool intake_finish(struct intake *intake)
 		return false;
 	if (!intake->ended)
 		end_header(intake);
+	settle_content(intake);
 	return true;
 }

@@ -21,12 +21,13 @@
 
 #include "proto/buf.h"
 #include "proto/field_repair.h"
+#include "proto/mime_scan.h"
 #include "relay/queue/envelope.h"
 
 /* What nobody sends in earnest is refused, 554 5.6.0: it costs whoever reads
  * the message after us more than it costs its sender. */
 enum {
-	INTAKE_HEADER_MAX = 1024 * 1024, /* octets, as they come or as stored */
+	INTAKE_HEADER_MAX = 1024 * 1024, /* octets as they come; twice that as stored */
 	INTAKE_FIELD_MAX = 256 * 1024,   /* 5,000 recipients in one To */
 	INTAKE_FIELDS_MAX = 2000,        /* real mail has fewer than 200 */
 };
@@ -78,7 +79,7 @@ struct intake_settings {
 
 /* client, helo and id are read from the envelope; header_from (an address, or a
  * name that still lacks its domain), subject (UTF-8), header_id and header_size
- * are filled in. */
+ * are filled in; at the end content and has_8bit. */
 struct intake *intake_new(const struct intake_settings *settings,
                           struct envelope *envelope);
 void intake_free(struct intake **intake);
@@ -88,6 +89,8 @@ bool intake_push(struct intake *intake, struct text content);
 bool intake_finish(struct intake *intake);
 /* Why, as a sentence for the device; NULL: it was not. */
 const char *intake_error(const struct intake *intake);
+/* What the body is made of; once it is finished.  plan is the envelope's. */
+const struct mime_facts *intake_content(const struct intake *intake);
 /* INTAKE_REPAIR() bits, whatever becomes of the message. */
 unsigned intake_repairs(const struct intake *intake);
 

@@ -34,6 +34,8 @@ struct intake {
 	struct intake_settings settings;
 	struct envelope *envelope;
 	struct rfc5322 reader;
+	struct mime_scan *scan;
+	struct mime_facts facts; /* plan is the envelope's */
 	uint64_t emitted;
 	unsigned n_fields;
 	unsigned seen;      /* 1 << enum intake_field: in what is stored */

@@ -492,6 +492,7 @@ static void assert_equal_plays(const char *name, const struct play *play,
 	assert_same(name, play->envelope->header_from,
 	            whole->envelope->header_from);
 	assert_same(name, play->envelope->subject, whole->envelope->subject);
+	assert_same(name, play->envelope->content, whole->envelope->content);
 	assert_same(name, play->envelope->header_id,
 	            whole->envelope->header_id);
 }
@@ -1092,6 +1093,46 @@ static void test_a_body_of_all_bytes(void **state)
 	buf_free(&body);
 }
 
+/* What the body needs is told with the header that is stored. */
+static void test_the_content_is_told(void **state)
+{
+	static const struct {
+		struct text content;
+		bool has_8bit, is_undeclared, has_plan;
+	} contents[] = {
+		{ BYTES(GOOD "\r\nplain\r\n"), false, false, false },
+		{ BYTES(GOOD "\r\ngr\xfcn\r\n"), true, true, true },
+		{ BYTES(GOOD "MIME-Version: 1.0\r\n"
+		        "Content-Type: text/plain; charset=utf-8\r\n"
+		        "Content-Transfer-Encoding: 8bit\r\n\r\ngr\xc3\xbcn\r\n"),
+		  true, false, true },
+		/* The first of two is what counts. */
+		{ BYTES(GOOD "MIME-Version: 1.0\r\n"
+		        "Content-Type: text/plain\r\n"
+		        "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+		        "--b\r\n\r\nx\r\n--b--\r\n"), false, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(contents); i++) {
+		const struct mime_facts *facts;
+		struct play play;
+
+		play_begin(&play, "192.0.2.7", "scanner.example");
+		push(&play, contents[i].content);
+		assert_true(intake_finish(play.intake));
+		facts = intake_content(play.intake);
+		assert_int_equal(facts->has_8bit, contents[i].has_8bit);
+		assert_int_equal(facts->is_undeclared,
+		                 contents[i].is_undeclared);
+		assert_int_equal(play.envelope->has_8bit, facts->has_8bit);
+		assert_int_equal(play.envelope->content != NULL,
+		                 contents[i].has_plan);
+		intake_free(&play.intake);
+		play_free(&play);
+	}
+}
+
 static void test_repairs_have_words(void **state)
 {
 	(void)state;
@@ -1119,6 +1160,7 @@ int main(void)
 		cmocka_unit_test(test_from_the_wire),
 		cmocka_unit_test(test_a_field_without_end_is_refused),
 		cmocka_unit_test(test_a_body_of_all_bytes),
+		cmocka_unit_test(test_the_content_is_told),
 		cmocka_unit_test(test_repairs_have_words),
 	};
 
