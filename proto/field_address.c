@@ -232,9 +232,9 @@ static void begin_group(struct list *list)
 	struct text name = text_trim(list->element);
 
 	list->element = text_of("");
-	put_comma(list);
-	if (name.len == 0)
+	if (!field_has_words(name))
 		return;
+	put_comma(list);
 	field_put_phrase(list->out, name);
 	buf_puts(list->out, ": ");
 	list->in_group = true;

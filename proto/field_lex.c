@@ -106,6 +106,28 @@ bool field_token_is(const struct field_token *token, char special)
 	return token->kind == FIELD_SPECIAL && token->text.data[0] == special;
 }
 
+static bool says_something(struct text word)
+{
+	for (size_t i = 0; i < word.len; i++) {
+		unsigned char c = (unsigned char)word.data[i];
+
+		if (c > ' ' && c != '"' && c != '\\' && c != 127)
+			return true;
+	}
+	return false;
+}
+
+bool field_has_words(struct text text)
+{
+	struct field_token token;
+
+	while (field_lex(&text, &token))
+		if (token.kind != FIELD_COMMENT &&
+		    token.kind != FIELD_SPECIAL && says_something(token.text))
+			return true;
+	return false;
+}
+
 static size_t depth_inside(struct text comment)
 {
 	size_t depth = 0, deepest = 0;

@@ -29,6 +29,10 @@ struct field_token {
 bool field_lex(struct text *rest, struct field_token *token_r);
 bool field_token_is(const struct field_token *token, char special);
 
+/* Is there anything but blanks, brackets, commas, comments, empty quotes and
+ * control characters? */
+bool field_has_words(struct text text);
+
 /* How deep the comments nest; 0: there are none. */
 size_t field_comment_depth(struct text text);
 

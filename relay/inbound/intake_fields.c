@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "proto/date.h"
+#include "proto/field_lex.h"
 #include "proto/field_text.h"
 #include "proto/mailbox.h"
 #include "proto/smtp_syntax.h"
@@ -227,7 +228,7 @@ static bool take_subject(struct intake *intake,
 /* Fields whose grammar wants at least a word. */
 static bool take_list(struct intake *intake, const struct rfc5322_field *field)
 {
-	if (intake_list_is_empty(field->value)) {
+	if (!field_has_words(field->value)) {
 		intake->repairs |= INTAKE_REPAIR(EMPTY);
 		return false;
 	}

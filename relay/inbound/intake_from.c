@@ -9,18 +9,6 @@
 
 enum { ADDRESS_MAX = 320, NAME_MAX_OCTETS = 1000 };
 
-bool intake_list_is_empty(struct text value)
-{
-	struct field_token token;
-
-	while (field_lex(&value, &token)) {
-		if (token.kind == FIELD_ATOM || token.kind == FIELD_LITERAL ||
-		    (token.kind == FIELD_QUOTED && token.text.len > 2))
-			return false;
-	}
-	return true;
-}
-
 /* What the tokens of the value amount to. */
 struct survey {
 	size_t elements;      /* that hold a word */

@@ -28,7 +28,4 @@ struct intake_from {
 void intake_from_read(struct intake_from *from, struct text value);
 void intake_from_free(struct intake_from *from);
 
-/* Does the list hold nothing but blanks, commas, comments and brackets? */
-bool intake_list_is_empty(struct text value);
-
 #endif

@@ -372,6 +372,9 @@ static const struct {
 	{ "To is empty", BYTES(A_DATE AN_ID A_FROM "To: \r\n\r\n"),
 	  BYTES(A_DATE AN_ID A_FROM "{TO}\r\n"), BYTES(""),
 	  REPAIR(TO) | REPAIR(EMPTY) },
+	{ "To says nothing", BYTES(A_DATE AN_ID A_FROM "To: \x05, \"\"\r\n\r\n"),
+	  BYTES(A_DATE AN_ID A_FROM "{TO}\r\n"), BYTES(""),
+	  REPAIR(TO) | REPAIR(EMPTY) },
 	{ "Bcc alone",
 	  BYTES(A_DATE AN_ID A_FROM "Bcc: a@b.example,\r\n c@d.example\r\n"
 	        "Resent-Bcc: x@y.example\r\n\r\n"),
