@@ -4,14 +4,18 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/buf.h"
 #include "proto/xalloc.h"
+#include "relay/cli/check_rules.h"
 #include "relay/config/config.h"
 #include "relay/config/config_keys.h"
+#include "relay/policy/router.h"
+#include "relay/policy/send_as.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ENV(...)     ((char *const *)(const char *const[]){ __VA_ARGS__, NULL })
@@ -210,29 +214,137 @@ static void test_the_manual_names_what_comes_later(void **state)
 	buf_free(&file);
 }
 
+/* Microsoft will not take passwords for ever: that is the one warning. */
+static const struct {
+	const char *name;
+	size_t warnings;
+} examples[] = {
+	{ "office365", 1 }, { "gmail", 0 },        { "ses", 0 },
+	{ "sidecar", 0 },   { "many-devices", 1 },
+};
+
+/* Their passwords lie on no machine where this test runs. */
+static struct config *load_example(const char *path, bool many,
+				   struct config_warnings *warnings_r)
+{
+	char *const *one = ENV("LANPOST_ACCOUNT_PASSWORD=x");
+	char *const *all = ENV("LANPOST_ACCOUNT_OFFICE__PASSWORD=x",
+			       "LANPOST_ACCOUNT_RESERVE__PASSWORD=x",
+			       "LANPOST_ACCOUNT_INVOICES__PASSWORD=x");
+	struct config_error error;
+	struct config *config =
+		config_load(path, many ? all : one, warnings_r, &error);
+
+	if (!config)
+		fail_msg("%s", error.message);
+	return config;
+}
+
 static void test_the_examples_are_good(void **state)
 {
-	static const char *const names[] = { "office365", "gmail", "ses",
-					     "sidecar" };
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(names); i++) {
+	for (size_t i = 0; i < COUNT(examples); i++) {
 		struct config_warnings warnings;
-		struct config_error error;
 		struct config *config;
 		char path[100];
 
 		snprintf(path, sizeof(path), "../conf/examples/%s.conf",
-			 names[i]);
-		config = config_load(path, ENV("LANPOST_ACCOUNT_PASSWORD=x"),
-				     &warnings, &error);
-		if (!config)
-			fail_msg("%s", error.message);
-		if (warnings.n != (i == 0 ? 1 : 0))
+			 examples[i].name);
+		config = load_example(
+			path, strcmp(examples[i].name, "many-devices") == 0,
+			&warnings);
+		check_rules(config, &warnings);
+		if (warnings.n != examples[i].warnings)
 			fail_msg("%s: %zu warnings", path, warnings.n);
 		config_warnings_free(&warnings);
 		config_unref(&config);
 	}
+}
+
+/* An example that nobody has looked at is none. */
+static void test_every_example_is_looked_at(void **state)
+{
+	DIR *folder = opendir("../conf/examples");
+	const struct dirent *entry;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(folder);
+	while ((entry = readdir(folder)))
+		n += strstr(entry->d_name, ".conf") != NULL;
+	closedir(folder);
+	assert_int_equal(n, COUNT(examples));
+}
+
+static const struct config *many(void)
+{
+	static struct config *config;
+
+	if (!config)
+		config = load_example("../conf/examples/many-devices.conf",
+				      true, NULL);
+	return config;
+}
+
+/* What its comments promise. */
+static const struct {
+	const char *client, *header_from, *rule, *account, *from;
+} promises[] = {
+	{ "192.168.99.7", "x@contoso.com", "guests", "office", NULL },
+	{ "192.168.10.21", "mfp@mfp.local", "reception", "office",
+	  "reception@contoso.com" },
+	{ "192.168.10.22", "copier@old.local", "old-copier", "office",
+	  "scanner@contoso.com" },
+	{ "192.168.20.6", "2026@billing.contoso.com", "invoices", "invoices",
+	  NULL },
+	{ "192.168.20.5", "x@contoso.com", "erp", "office",
+	  "scanner@contoso.com" },
+	{ "192.168.30.1", "x@contoso.com", NULL, "office",
+	  "scanner@contoso.com" },
+};
+
+static void test_many_devices_does_what_it_says(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(promises); i++) {
+		struct address client;
+		struct route_query query = { .listener = "default",
+					     .from = "x@contoso.com",
+					     .to = "y@example.com",
+					     .header_known = true };
+		struct send_as_query who = { .reverse_path = "x@contoso.com" };
+		struct send_as decision;
+		struct route route;
+
+		assert_true(
+			address_parse(text_of(promises[i].client), &client));
+		query.client = &client;
+		query.device = config_device(many(), &client);
+		query.header_from = promises[i].header_from;
+		route = router_choose(many(), &query);
+		assert_false(route.open);
+		assert_string_equal(route.rule ? route.rule->name : "",
+				    promises[i].rule ? promises[i].rule : "");
+		assert_string_equal(route.account->name, promises[i].account);
+		if (route.rule && route.rule->reject)
+			continue;
+		who.account = route.account;
+		who.rule = route.rule;
+		who.header_from = promises[i].header_from;
+		send_as_decide(&who, &decision);
+		assert_string_equal(decision.from ? decision.from : "",
+				    promises[i].from ? promises[i].from : "");
+		send_as_free(&decision);
+	}
+}
+
+static int forget_many(void **state)
+{
+	struct config *config = (struct config *)many();
+
+	(void)state;
+	config_unref(&config);
+	return 0;
 }
 
 int main(void)
@@ -244,6 +356,9 @@ int main(void)
 		cmocka_unit_test(test_the_manual_names_every_key),
 		cmocka_unit_test(test_the_manual_names_what_comes_later),
 		cmocka_unit_test(test_the_examples_are_good),
+		cmocka_unit_test(test_every_example_is_looked_at),
+		cmocka_unit_test_teardown(test_many_devices_does_what_it_says,
+					  forget_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
