@@ -109,6 +109,12 @@ static void put_space(struct phrase *phrase)
 		buf_putc(phrase->out, ' ');
 }
 
+/* What only looks like an encoded word must not be read as one. */
+static bool looks_encoded(struct text run)
+{
+	return text_find_nocase(run, text_of("=?")) >= 0;
+}
+
 static void put_run(struct phrase *phrase)
 {
 	struct text run = buf_text(&phrase->run), bare = text_trim(run);
@@ -116,7 +122,7 @@ static void put_run(struct phrase *phrase)
 	if (bare.len == 0 || phrase->full || room(phrase) < 4)
 		return;
 	put_space(phrase);
-	if (phrase->glued || smtp_has_8bit(run))
+	if (phrase->glued || smtp_has_8bit(run) || looks_encoded(run))
 		put_encoded(phrase, run);
 	else if (is_atoms(bare))
 		put_atoms(phrase, bare);
@@ -205,10 +211,9 @@ static void keep_anew(struct phrase *phrase, const struct rfc2047_word *word,
 
 static void add_decoded(struct phrase *phrase, struct text octets)
 {
-	if (phrase->last == KEPT ||
-	    text_find_nocase(octets, text_of("=?")) >= 0)
+	if (phrase->last == KEPT)
 		phrase->glued = true;
-	if (phrase->last == WORD)
+	else if (phrase->last == WORD)
 		buf_putc(&phrase->run, ' ');
 	add_clean(&phrase->run, octets);
 	phrase->last = DECODED;
