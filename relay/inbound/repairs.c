@@ -21,6 +21,17 @@ void repairs_list(struct buf *out, const struct repairs *repairs)
 		    smtp_path_repair_text((enum smtp_path_repair)i));
 	add(out, repairs->completed, "domain added to a recipient");
 	for (i = 0; i < INTAKE_REPAIRS; i++)
-		add(out, repairs->intake & (uint64_t)1 << i,
+		add(out, repairs->intake & 1u << i,
 		    intake_repair_text((enum intake_repair)i));
+	add(out, repairs->content->is_undeclared, "8-bit text declared");
+	add(out, repairs->content->is_long, "lines over 998 octets mended");
+}
+
+bool repairs_are_faults(const struct repairs *repairs)
+{
+	unsigned usual = INTAKE_REPAIR(BCC) | INTAKE_REPAIR(RETURN_PATH);
+
+	return repairs->quirks != 0 || repairs->path != 0 ||
+	       repairs->completed || (repairs->intake & ~usual) != 0 ||
+	       repairs->content->is_undeclared || repairs->content->is_long;
 }

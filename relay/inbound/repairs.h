@@ -12,11 +12,14 @@ struct repairs {
 	unsigned quirks;      /* SMTP_QUIRK() bits: of the dialogue */
 	unsigned path;        /* SMTP_PATH_REPAIR() bits: of the addresses */
 	bool completed;       /* a recipient was given a domain */
-	uint64_t intake;      /* INTAKE_REPAIR() bits: of the message */
+	unsigned intake;      /* INTAKE_REPAIR() bits: of the header */
+	const struct mime_facts *content; /* of the body */
 };
 
 /* "empty lines between commands, Date added", in the order of the dialogue;
  * nothing when there was none. */
 void repairs_list(struct buf *out, const struct repairs *repairs);
+/* Is there anything that a careful sender would not have sent? */
+bool repairs_are_faults(const struct repairs *repairs);
 
 #endif

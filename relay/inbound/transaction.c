@@ -263,10 +263,10 @@ void transaction_data(struct transaction *t)
 	t->intake = intake_new(&settings, t->draft);
 }
 
-static bool header_too_big(struct smtp_reply *refusal_r)
+static bool refuse_header(const struct transaction *t,
+                          struct smtp_reply *refusal_r)
 {
-	return refuse(refusal_r, 554, "5.6.0",
-	              "The header of the message is larger than a megabyte");
+	return refuse(refusal_r, 554, "5.6.0", "%s", intake_error(t->intake));
 }
 
 bool transaction_chunk(struct transaction *t, struct text chunk,
@@ -275,7 +275,7 @@ bool transaction_chunk(struct transaction *t, struct text chunk,
 	uint64_t size;
 
 	if (!intake_push(t->intake, chunk))
-		return header_too_big(refusal_r);
+		return refuse_header(t, refusal_r);
 	if (body_failed(t->body))
 		return refuse(refusal_r, 452, "4.3.1",
 		              "The message could not be written to disk, "
@@ -290,23 +290,23 @@ bool transaction_chunk(struct transaction *t, struct text chunk,
 
 /* ---- the end of the data ---- */
 
-static bool accept_repairs(struct transaction *t, struct text repairs,
-                           struct smtp_reply *refusal_r)
+/* What any relay does to good mail too is not held against a device. */
+static bool is_tolerable(const struct transaction *t,
+                         const struct repairs *repairs)
+{
+	return !t->origin.listener->strict || !repairs_are_faults(repairs);
+}
+
+static void log_repaired(const struct transaction *t, struct text words)
 {
 	char id[MESSAGE_ID_TEXT];
 
-	if (repairs.len == 0)
-		return true;
-	if (t->origin.listener->strict)
-		return refuse(refusal_r, 554, "5.6.0",
-		              "This listener is strict, and the message would "
-		              "have to be repaired: %.*s", TEXT_ARG(repairs));
-	log_event(LOG_INFO, EVENT_REPAIRED,
-	          F_STR("id", message_id_print(t->draft->id, id)),
-	          F_STR("client", t->draft->client),
-	          F_STR("device", t->draft->device),
-	          F_TEXT("repairs", repairs));
-	return true;
+	if (words.len > 0)
+		log_event(LOG_INFO, EVENT_REPAIRED,
+		          F_STR("id", message_id_print(t->draft->id, id)),
+		          F_STR("client", t->draft->client),
+		          F_STR("device", t->draft->device),
+		          F_TEXT("repairs", words));
 }
 
 static bool repairs_ok(struct transaction *t,
@@ -314,14 +314,20 @@ static bool repairs_ok(struct transaction *t,
                        struct smtp_reply *refusal_r)
 {
 	struct repairs repairs = { t->origin.quirks, t->path_repairs,
-		t->destinations.completed, intake_repairs(t->intake) };
+		t->destinations.completed, intake_repairs(t->intake),
+		intake_content(t->intake) };
 	struct buf words = BUF_INIT(4096);
 	bool ok;
 
 	if (stats->bare_cr + stats->bare_lf > 0)
 		repairs.intake |= INTAKE_REPAIR(LINE_ENDS);
 	repairs_list(&words, &repairs);
-	ok = accept_repairs(t, buf_text(&words), refusal_r);
+	ok = is_tolerable(t, &repairs) ||
+	     refuse(refusal_r, 554, "5.6.0",
+	            "This listener is strict, and the message would have to "
+	            "be repaired: %.*s", TEXT_ARG(buf_text(&words)));
+	if (ok)
+		log_repaired(t, buf_text(&words));
 	buf_free(&words);
 	return ok;
 }
@@ -358,13 +364,12 @@ bool transaction_end(struct transaction *t, const struct smtp_data_stats *stats,
                      struct smtp_reply *refusal_r)
 {
 	if (!intake_finish(t->intake))
-		return header_too_big(refusal_r);
+		return refuse_header(t, refusal_r);
 	if (!settle(t, refusal_r) ||
 	    !fits_all(t, stats->octets, refusal_r) ||
 	    !repairs_ok(t, stats, refusal_r))
 		return false;
 	intake_free(&t->intake);
-	t->draft->has_8bit = stats->has_8bit > 0;
 	t->committing = true;
 	body_finish(t->body);
 	return true;
