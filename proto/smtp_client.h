@@ -96,7 +96,12 @@ struct smtp_transaction {
 	const char *const *recipients;
 	size_t n_recipients;
 	uint64_t size;                   /* octets for SIZE=; 0: not known */
+	bool size_is_least;              /* the body grows on its way: size has
+	                                    to fit, but is not said */
 	bool has_8bit;                   /* BODY=8BITMIME where offered */
+	bool can_7bit;                   /* where it is not, the caller hands
+	                                    the body over 7-bit; else the
+	                                    transaction fails at once */
 	void *owner;                     /* the caller's */
 };
 

@@ -25,6 +25,14 @@ static bool address_is_safe(const char *address)
 	return !quoted;
 }
 
+/* RFC 6152 3 */
+static bool becomes_7bit(const struct smtp_client *client,
+                         const struct smtp_transaction *transaction)
+{
+	return transaction->has_8bit &&
+	       !(client->caps.set & SMTP_CAP(8BITMIME));
+}
+
 static enum smtp_problem unsendable(const struct smtp_client *client,
                                     const struct smtp_transaction *transaction)
 {
@@ -39,7 +47,7 @@ static enum smtp_problem unsendable(const struct smtp_client *client,
 	if (client->caps.max_size > 0 &&
 	    transaction->size > client->caps.max_size)
 		return SMTP_PROBLEM_TOO_BIG;
-	if (transaction->has_8bit && !(client->caps.set & SMTP_CAP(8BITMIME)))
+	if (becomes_7bit(client, transaction) && !transaction->can_7bit)
 		return SMTP_PROBLEM_NO_8BITMIME;
 	return SMTP_PROBLEM_NONE;
 }
@@ -61,16 +69,20 @@ static struct smtp_reply own_reply(const struct smtp_client *client,
 	return reply;
 }
 
+/* A server may refuse for good by a size declared (RFC 1870 6.1), so none is
+ * that is only a guess. */
 static void say_mail(struct smtp_client *client, struct slot *slot)
 {
 	const struct smtp_transaction *transaction = slot->transaction;
+	bool to_7bit = becomes_7bit(client, transaction);
 	char size[32] = "";
 
-	if ((client->caps.set & SMTP_CAP(SIZE)) && transaction->size > 0)
+	if ((client->caps.set & SMTP_CAP(SIZE)) && transaction->size > 0 &&
+	    !transaction->size_is_least && !to_7bit)
 		snprintf(size, sizeof size, " SIZE=%llu",
 		         (unsigned long long)transaction->size);
 	client_say(client, "MAIL FROM:<%s>%s%s", transaction->reverse_path, size,
-	    transaction->has_8bit ? " BODY=8BITMIME" : "");
+	    transaction->has_8bit && !to_7bit ? " BODY=8BITMIME" : "");
 	client_expect(client, SMTP_STAGE_MAIL, slot, 1);
 }
 

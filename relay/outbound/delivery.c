@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "proto/xalloc.h"
+#include "relay/outbound/outgoing.h"
 #include "relay/outbound/sender.h"
 #include "relay/policy/rewrite.h"
 #include "relay/queue/body.h"
@@ -32,6 +33,7 @@ struct delivery {
 	/* what goes out */
 	struct send_as sender;
 	struct buf header;
+	struct outgoing outgoing;
 	bool header_given;
 	uint64_t given;                /* octets of the stored message */
 	uint32_t checksum;
@@ -159,9 +161,8 @@ static void fill_transaction(struct delivery *delivery)
 	}
 	transaction->recipients = delivery->addresses;
 	transaction->n_recipients = n;
-	transaction->has_8bit = envelope->has_8bit;
-	transaction->size = buf_len(&delivery->header) + envelope->size -
-	                    envelope->header_size;
+	outgoing_plan(&delivery->outgoing, envelope,
+	              buf_text(&delivery->header), transaction);
 }
 
 static uint32_t checksum(uint32_t so_far, struct text bytes)
@@ -260,7 +261,31 @@ static void give_up_damaged(struct delivery *delivery)
 	upstream_abort(delivery->upstream); /* on_failure() follows */
 }
 
+static bool takes_8bit(const struct delivery *delivery)
+{
+	return (upstream_caps(delivery->upstream)->set &
+	        SMTP_CAP(8BITMIME)) != 0;
+}
+
 /* Returns false when the connection has enough for now, or all. */
+static bool give_header(struct delivery *delivery)
+{
+	struct text header = buf_text(&delivery->header);
+	bool last = delivery->given >= envelope_of(delivery)->size;
+
+	delivery->header_given = true;
+	outgoing_begin(&delivery->outgoing, &delivery->job.transaction,
+	               takes_8bit(delivery));
+	if (!outgoing_header(&delivery->outgoing, &header, last)) {
+		give_up_damaged(delivery);
+		return false;
+	}
+	return upstream_body(delivery->upstream, header.data, header.len,
+	                     last) &&
+	       !last;
+}
+
+/* The checksum is that of the stored bytes, whatever goes out for them. */
 static bool give(struct delivery *delivery, struct text piece)
 {
 	bool last;
@@ -268,7 +293,8 @@ static bool give(struct delivery *delivery, struct text piece)
 	delivery->checksum = checksum(delivery->checksum, piece);
 	delivery->given += piece.len;
 	last = delivery->given >= envelope_of(delivery)->size;
-	if (last && delivery->checksum != envelope_of(delivery)->checksum) {
+	if ((last && delivery->checksum != envelope_of(delivery)->checksum) ||
+	    !outgoing_body(&delivery->outgoing, &piece, last)) {
 		give_up_damaged(delivery);
 		return false;
 	}
@@ -316,17 +342,10 @@ static void give_file(struct delivery *delivery)
 
 static void give_more(struct delivery *delivery)
 {
-	const struct envelope *envelope = envelope_of(delivery);
-	struct text header = buf_text(&delivery->header);
-	bool has_room = true;
-
-	if (!delivery->header_given) {
-		delivery->header_given = true;
-		has_room = upstream_body(delivery->upstream, header.data,
-		                         header.len,
-		                         delivery->given >= envelope->size);
-	}
-	if (!has_room || delivery->reading || delivery->given >= envelope->size)
+	if (!delivery->header_given && !give_header(delivery))
+		return;
+	if (delivery->reading ||
+	    delivery->given >= envelope_of(delivery)->size)
 		return;
 	if (delivery->file != NULL)
 		give_file(delivery);
@@ -489,6 +508,7 @@ void delivery_free(struct delivery **delivery_p)
 	body_file_close(&delivery->file);
 	send_as_free(&delivery->sender);
 	buf_free(&delivery->header);
+	outgoing_free(&delivery->outgoing);
 	free(delivery->owned_bytes);
 	free(delivery->addresses);
 	free(delivery->recipients);

@@ -62,7 +62,8 @@ static const struct reply_row {
 	    "Nothing to do: the rest is tried again by itself." } },
 	{ ENVELOPE, 554, "5.6.3",
 	  { DISPOSITION_FAIL, "no-8bitmime",
-	    "The message holds 8-bit text and the provider takes only 7-bit.",
+	    "The provider takes only 7-bit mail, and the message holds 8-bit "
+	    "text that may not be changed, because it is signed.",
 	    "Let the device send quoted-printable or base64." } },
 	{ AT(RCPT), 5, "",
 	  { DISPOSITION_FAIL, "recipient-refused",

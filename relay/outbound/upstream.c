@@ -43,6 +43,11 @@ const char *upstream_peer(const struct upstream *upstream)
 	return upstream->peer;
 }
 
+const struct smtp_caps *upstream_caps(const struct upstream *upstream)
+{
+	return smtp_client_caps(upstream->smtp);
+}
+
 const char *upstream_mechanism(const struct upstream *upstream)
 {
 	return smtp_client_mechanism(upstream->smtp);

@@ -90,6 +90,9 @@ bool upstream_body(struct upstream *upstream, const void *data, size_t len,
 /* Give this job's connection up: its body cannot be had in full. */
 void upstream_abort(struct upstream *upstream);
 
+/* What the server offers. */
+const struct smtp_caps *upstream_caps(const struct upstream *upstream);
+
 /* For the log: "smtp.example.com", "192.0.2.1:587", "LOGIN". */
 const char *upstream_host(const struct upstream *upstream);
 const char *upstream_peer(const struct upstream *upstream);

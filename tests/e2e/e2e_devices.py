@@ -96,3 +96,19 @@ def scan(token, extra=b"", size=0):
     return (head + b"Content-Type: application/octet-stream\r\n"
             b"Content-Transfer-Encoding: base64\r\n\r\n"
             + block * (size // len(block)))
+
+
+def signed(token):
+    """S/MIME: whatever the signature covers has to arrive octet for octet."""
+    return (b"Subject: Scan " + token.encode() + b"\r\n"
+            b"MIME-Version: 1.0\r\n"
+            b"Content-Type: multipart/signed; micalg=sha-256;\r\n"
+            b"\tprotocol=\"application/pkcs7-signature\"; boundary=\"=_s\"\r\n"
+            b"\r\n--=_s\r\n"
+            b"Content-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Transfer-Encoding: 8bit\r\n\r\n"
+            + "Grüße \r\n".encode() + b"y" * 2000 +
+            b"\r\n--=_s\r\n"
+            b"Content-Type: application/pkcs7-signature; name=smime.p7s\r\n"
+            b"Content-Transfer-Encoding: base64\r\n\r\n"
+            + b"QUJD" * 500 + b"\r\n--=_s--\r\n")

@@ -1,7 +1,7 @@
 """A provider refuses, in the words of the real ones: for good, for now, or the
 login; the log gives its words, the reason, an explanation and a fix."""
 
-from e2e_devices import scan
+from e2e_devices import scan, signed
 from e2e_providers import PracticeProvider
 from e2e_tools import HERE, wait_until
 from lanpost_e2e import Lanpost, TestCase, main
@@ -110,12 +110,13 @@ class Refusals(TestCase):
 
     def test_what_the_provider_cannot_take(self):
         """Known from EHLO before a word is said, also on a new connection."""
-        for what, options, words in (
-                ("8-bit", {"caps": "PIPELINING SIZE"}, "5.6.3"),
-                ("too large", {"size": 1000}, "5.3.4")):
+        for what, options, unfit, words in (
+                ("8-bit and signed", {"caps": "PIPELINING SIZE"},
+                 signed("unfit"), "5.6.3"),
+                ("too large", {"size": 1000}, scan("unfit"), "5.3.4")):
             with self.subTest(what=what):
                 provider, lanpost = self.pair(**options)
-                lanpost.send(scan("unfit"))
+                lanpost.send(unfit)
                 self.check_words(lanpost.wait_event("failed"), words)
                 lanpost.send(b"Subject: fits\r\n\r\nshort\r\n")
                 lanpost.wait_event("delivered")

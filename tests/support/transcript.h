@@ -42,7 +42,8 @@
  * Acts of a server's driver:
  *     goodbye 421 4.4.2 text     refuse_data 552 5.3.4 text   secure CAPS...
  * and of a client's:
- *     begin NAME FROM TO... [size=N] [8bit]   end (of D:)   secure   quit
+ *     begin NAME FROM TO... [size=N] [grows] [8bit] [can_7bit]
+ *     end (of D:)   secure   quit
  */
 #ifndef TESTS_SUPPORT_TRANSCRIPT_H
 #define TESTS_SUPPORT_TRANSCRIPT_H

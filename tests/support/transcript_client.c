@@ -34,6 +34,10 @@ static bool read_option(struct smtp_transaction *transaction, const char *word)
 {
 	if (strcmp(word, "8bit") == 0)
 		return transaction->has_8bit = true;
+	if (strcmp(word, "can_7bit") == 0)
+		return transaction->can_7bit = true;
+	if (strcmp(word, "grows") == 0)
+		return transaction->size_is_least = true;
 	return strncmp(word, "size=", 5) == 0 &&
 	       text_to_u64(text_of(word + 5), &transaction->size);
 }
