@@ -13,6 +13,7 @@
 #include "relay/outbound/pools.h"
 #include "relay/outbound/refused.h"
 #include "relay/outbound/settlement.h"
+#include "relay/policy/check_rules.h"
 #include "relay/process.h"
 #include "relay/queue/queue.h"
 #include "relay/report/log.h"
@@ -239,6 +240,7 @@ static void reload(struct relay *relay)
 		log_config_error(error.message);
 	} else if (apply(relay, config)) {
 		log_reloaded(old, config);
+		check_rules(config, &warnings);
 		log_warnings(&warnings);
 	} else {
 		config_unref(&config);

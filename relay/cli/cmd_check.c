@@ -4,9 +4,9 @@
 #include "proto/buf.h"
 #include "proto/smtp_path.h"
 #include "relay/cli/check_client.h"
-#include "relay/cli/check_rules.h"
 #include "relay/cli/probe.h"
 #include "relay/config/config_print.h"
+#include "relay/policy/check_rules.h"
 
 struct options {
 	bool json, connect;

@@ -1,6 +1,6 @@
 #include "relay/cli/cmd.h"
 
-#include "relay/cli/check_rules.h"
+#include "relay/policy/check_rules.h"
 #include "relay/relay.h"
 
 int cmd_serve(struct cli *cli, int argc, char **argv)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "proto/xalloc.h"
-#include "relay/cli/check_rules.h"
+#include "relay/policy/check_rules.h"
 #include "relay/config/config.h"
 #include "relay/config/config_build.h"
 #include "relay/config/config_print.h"

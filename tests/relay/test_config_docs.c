@@ -11,7 +11,7 @@
 
 #include "proto/buf.h"
 #include "proto/xalloc.h"
-#include "relay/cli/check_rules.h"
+#include "relay/policy/check_rules.h"
 #include "relay/config/config.h"
 #include "relay/config/config_keys.h"
 #include "relay/policy/router.h"

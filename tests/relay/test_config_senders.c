@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "relay/cli/check_rules.h"
+#include "relay/policy/check_rules.h"
 #include "relay/config/config.h"
 #include "relay/config/provider.h"
 #include "tests/support/tempdir.h"

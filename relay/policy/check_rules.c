@@ -1,4 +1,4 @@
-#include "relay/cli/check_rules.h"
+#include "relay/policy/check_rules.h"
 
 #include "relay/policy/router.h"
 

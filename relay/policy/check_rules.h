@@ -1,9 +1,9 @@
 /*
  * check_rules -- risks of a configuration that policy sees and config cannot:
- * rules that never match.
+ * rules that never match.  For `check`, and for the log at a start or reload.
  */
-#ifndef RELAY_CLI_CHECK_RULES_H
-#define RELAY_CLI_CHECK_RULES_H
+#ifndef RELAY_POLICY_CHECK_RULES_H
+#define RELAY_POLICY_CHECK_RULES_H
 
 #include "relay/config/config.h"
 
