@@ -228,7 +228,9 @@ static size_t encoded_length(struct text text)
 {
 	unsigned marks = 0;
 
-	for (size_t i = 2; text_starts(text, "=?") && i + 1 < text.len; i++) {
+	if (!text_starts(text, "=?"))
+		return 0;
+	for (size_t i = 2; i + 1 < text.len; i++) {
 		char c = text.data[i];
 
 		if ((unsigned char)c <= ' ' || strchr("()<>@[]\"\\", c) != NULL)

@@ -96,7 +96,7 @@ static void check(const char *from)
 		uint64_t eight = steps_for(i, 8 * SMALL, from);
 
 		assert_true(once > 0);
-		if (eight > 9 * once || once > 400 * (uint64_t)SMALL)
+		if (eight > 9 * once || once > 600 * (uint64_t)SMALL)
 			fail_msg("%s: %llu steps, and %llu for eight times as "
 			         "much", bombs[i].repeat,
 			         (unsigned long long)once,
