@@ -188,7 +188,7 @@ static void put_element(struct buf *out, struct text text)
 
 	if (!can_be_sent(text)) {
 		rfc2047_encode(out, text, "UTF-8");
-		buf_puts(out, ":;");
+		buf_puts(out, " :;");
 	} else if (element.has_angle) {
 		put_angle(out, &element);
 	} else {
@@ -236,7 +236,8 @@ static void begin_group(struct list *list)
 		return;
 	put_comma(list);
 	field_put_phrase(list->out, name);
-	buf_puts(list->out, ": ");
+	/* RFC 2047 5 (3): a blank between an encoded word and a special. */
+	buf_puts(list->out, smtp_has_8bit(name) ? " : " : ": ");
 	list->in_group = true;
 }
 

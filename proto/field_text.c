@@ -65,21 +65,45 @@ static void decode(struct buf *out, struct text text, const char *charset)
 	iconv_close(converter);
 }
 
+static bool is_line_end(char c)
+{
+	return c == '\r' || c == '\n';
+}
+
 static bool is_control(char c)
 {
 	return ((unsigned char)c < ' ' && c != '\t') || c == 127;
 }
 
+/* Append text without some of its characters. */
+static void put_without(struct buf *out, struct text text, bool (*is)(char))
+{
+	while (text.len > 0) {
+		size_t len = 0;
+
+		while (len < text.len && !is(text.data[len]))
+			len++;
+		buf_append(out, text.data, len);
+		text = text_skip(text, len + 1);
+	}
+}
+
 static void put_clean(struct buf *out, struct text text)
 {
-	size_t begin = buf_len(out);
+	struct buf clean = BUF_INIT(text.len + 1);
 
+	put_without(&clean, text, is_control);
+	buf_text_append(out, text_trim(buf_text(&clean)));
+	buf_free(&clean);
+}
+
+/* Nothing to undo, to drop, or to decode: as it nearly always is. */
+static bool is_plain(struct text text)
+{
 	for (size_t i = 0; i < text.len; i++)
-		if (!is_control(text.data[i]) &&
-		    (buf_len(out) > begin || !is_blank(text.data[i])))
-			buf_putc(out, text.data[i]);
-	while (buf_len(out) > begin && is_blank(out->data[out->end - 1]))
-		out->end--;
+		if (text.data[i] & 0x80 || is_control(text.data[i]))
+			return false;
+	return true;
 }
 
 /* Devices cut what is too long for them without a look at its characters. */
@@ -111,9 +135,11 @@ void field_text(struct buf *out, struct text value, const char *charset)
 	struct buf decoded = BUF_INIT(8 * value.len + 1);
 	struct text text;
 
-	for (size_t i = 0; i < value.len; i++)
-		if (value.data[i] != '\r' && value.data[i] != '\n')
-			buf_putc(&line, value.data[i]);
+	if (is_plain(value)) {
+		buf_text_append(out, text_trim(value));
+		return;
+	}
+	put_without(&line, value, is_line_end);
 	text = without_cut_character(buf_text(&line));
 	if (!utf8_is_valid(text) || is_escaped(text, charset)) {
 		decode(&decoded, buf_text(&line), charset);
