@@ -6,7 +6,7 @@
 #include "proto/base64.h"
 #include "proto/smtp_syntax.h"
 
-enum { HELO_NAME_MAX = 255 };
+enum { HELO_NAME_MAX = 255, MECHANISM_MAX_OCTETS = 20 };
 
 /* As written by those who know it only from a socket: no brackets. */
 static bool is_bare_ipv6(struct text name)
@@ -109,6 +109,21 @@ static void refuse_login(struct smtp_server *server)
 				   "login");
 }
 
+/* RFC 4422 3.1:  sasl-mech = 1*20mech-char, in any case here */
+static bool is_mechanism(struct text name)
+{
+	size_t i;
+
+	for (i = 0; i < name.len; i++) {
+		unsigned char c = (unsigned char)name.data[i];
+
+		if (!((c | 0x20) >= 'a' && (c | 0x20) <= 'z') &&
+		    !(c >= '0' && c <= '9') && c != '-' && c != '_')
+			return false;
+	}
+	return name.len > 0 && name.len <= MECHANISM_MAX_OCTETS;
+}
+
 static bool has_mechanism(const struct smtp_server *server, struct text name)
 {
 	struct text words = text_of(server->settings.mechanisms), word;
@@ -141,9 +156,9 @@ enum smtp_server_event_type server_auth(struct smtp_server *server,
 	else if (server->authenticated || server->transaction)
 		server_refuse_line(server, 503, "5.5.1",
 				   "AUTH is not allowed now");
-	else if (mechanism.len == 0)
+	else if (!is_mechanism(mechanism))
 		server_refuse_line(server, 501, "5.5.4",
-				   "AUTH needs a mechanism");
+				   "AUTH needs the name of a mechanism");
 	else if (!has_mechanism(server, mechanism))
 		server_refuse_line(server, 504, "5.5.4",
 				   "This login mechanism is not offered here");
