@@ -70,6 +70,8 @@ static bool add_json(void *ctx, const struct envelope *envelope)
 	json_object_set_new(row, "size",
 	                    json_integer((json_int_t)envelope->size));
 	set_text(row, "state", message_state_name(envelope->state));
+	set_text(row, "device", envelope->device);
+	set_text(row, "rule", envelope->rule);
 	set_text(row, "account", envelope->account);
 	json_object_set_new(row, "attempts",
 	                    json_integer(envelope->attempts));

@@ -28,6 +28,7 @@ struct connection {
 	struct setup *setup;
 	struct upstream *upstream;
 	bool worn;              /* made under an older configuration */
+	unsigned outage;        /* number of the last one when it was made */
 	TAILQ_ENTRY(connection) link;
 };
 
@@ -56,6 +57,8 @@ struct pool {
 	TAILQ_HEAD(, connection) connections; /* the last used first */
 	size_t n_connections, n_connecting;
 	struct work_list preparing, prepared, running;
+	unsigned blocked;       /* number of the last outage that a message met
+	                           behind a login that went well */
 	bool proven;            /* a login has succeeded under this setup */
 	bool dispatching, again, draining, retired;
 	void (*on_idle)(void *ctx);
@@ -221,10 +224,12 @@ static void on_trouble(void *ctx, struct delivery *delivery,
 	struct work *work = ctx;
 	struct pool *pool = work->pool;
 
-	if (disposition_is_of_account(trouble))
-		note_trouble(pool, trouble, reply, count_waiting(pool) + 1);
-	else
+	if (!disposition_is_of_account(trouble)) {
 		put_back_prepared(pool);
+		return;
+	}
+	note_trouble(pool, trouble, reply, count_waiting(pool) + 1);
+	pool->blocked = pool->outage.number;
 }
 
 static void on_delivery_end(void *ctx, struct delivery *delivery,
@@ -299,6 +304,16 @@ static void log_connected(struct connection *connection)
 	          F_STR("auth", upstream_mechanism(upstream)));
 }
 
+/* A login proves nothing against a refusal that came behind another, unless
+ * it is the probe. */
+static bool proves_well(const struct connection *connection)
+{
+	const struct pool *pool = connection->pool;
+
+	return pool->blocked != pool->outage.number ||
+	       connection->outage == pool->outage.number;
+}
+
 static void on_step(void *ctx, struct upstream *upstream,
                     enum upstream_step step)
 {
@@ -309,7 +324,8 @@ static void on_step(void *ctx, struct upstream *upstream,
 	connection->pool->n_connecting--;
 	log_connected(connection);
 	connection->pool->proven = true;
-	end_outage(connection->pool);
+	if (proves_well(connection))
+		end_outage(connection->pool);
 }
 
 static void on_ready(void *ctx, struct upstream *upstream)
@@ -405,6 +421,7 @@ static void connect_one(struct pool *pool)
 	read_password_again(pool);
 	connection->pool = pool;
 	connection->setup = pool->setup;
+	connection->outage = pool->outage.number;
 	pool->setup->refs++;
 	TAILQ_INSERT_TAIL(&pool->connections, connection, link);
 	pool->n_connections++;

@@ -177,6 +177,83 @@ static void test_each_account_has_a_lane(void **state)
 	take("default", c);
 }
 
+/* --- lanes change --------------------------------------------------------- */
+
+static void test_ready_messages_change_lanes(void **state)
+{
+	const struct waiting_mail gmail = { .account = "gmail" };
+	message_id ids[5];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		ids[i] = queue_scene_add(&scene, i, &plain);
+	for (unsigned i = 3; i < 5; i++)
+		ids[i] = queue_scene_add(&scene, i, &gmail);
+	take("default", ids[0]); /* under way: it stays */
+	scene.out = "default";
+	scene.instead = "gmail";
+	assert_ready("default", "Scan 1 Scan 2 "); /* until asked again */
+	scene.heard = 0;
+	queue_divert(scene.queue);
+	assert_int_equal(scene.heard, 1);
+	assert_string_equal(scene.heard_account, "gmail");
+	assert_ready("default", "");
+	assert_ready("gmail", "Scan 3 Scan 4 Scan 1 Scan 2 ");
+	assert_int_equal(queue_ready(scene.queue, "default"), 0);
+	assert_int_equal(queue_ready(scene.queue, "gmail"), 4);
+	queue_divert(scene.queue);
+	assert_int_equal(scene.heard, 1);
+	scene.out = NULL;
+	queue_divert(scene.queue);
+	assert_string_equal(scene.heard_account, "default");
+	assert_ready("default", "Scan 1 Scan 2 ");
+	assert_ready("gmail", "Scan 3 Scan 4 ");
+	assert_int_equal(queue_total(scene.queue), 5);
+}
+
+static void test_what_comes_meanwhile_takes_the_other_lane(void **state)
+{
+	message_id id;
+	struct message *message;
+
+	(void)state;
+	scene.out = "default";
+	scene.instead = "gmail";
+	id = queue_scene_add(&scene, 0, &plain);
+	assert_string_equal(scene.heard_account, "gmail");
+	message = take("gmail", id);
+	assert_string_equal(message_envelope(message)->account, "default");
+	assert_string_equal(queue_route(scene.queue,
+	                                message_envelope(message)), "gmail");
+	queue_scene_settle(&scene, message,
+	                   queue_scene_deferred(message,
+	                                        wall_now_ms() + HOUR_MS));
+	stored();
+	scene.out = NULL;
+	queue_hurry(scene.queue, "gmail"); /* no longer for it */
+	assert_int_equal(queue_ready(scene.queue, "gmail"), 0);
+	queue_hurry(scene.queue, "default");
+	take("default", id);
+}
+
+static void test_put_back_into_another_lane_is_heard(void **state)
+{
+	message_id first = queue_scene_add(&scene, 0, &plain);
+	struct message *message = take("default", first);
+
+	(void)state;
+	scene.heard = 0;
+	queue_put_back(scene.queue, message);
+	assert_int_equal(scene.heard, 0);
+	message = take("default", first);
+	scene.out = "default";
+	scene.instead = "gmail";
+	queue_put_back(scene.queue, message);
+	assert_int_equal(scene.heard, 1);
+	assert_string_equal(scene.heard_account, "gmail");
+	take("gmail", first);
+}
+
 static void test_told_once_an_outage(void **state)
 {
 	message_id id = queue_scene_add(&scene, 0, &plain);
@@ -765,6 +842,9 @@ int main(void)
 		QUEUE_TEST(test_a_message_goes_its_way),
 		QUEUE_TEST(test_oldest_first_and_put_back_in_front),
 		QUEUE_TEST(test_each_account_has_a_lane),
+		QUEUE_TEST(test_ready_messages_change_lanes),
+		QUEUE_TEST(test_what_comes_meanwhile_takes_the_other_lane),
+		QUEUE_TEST(test_put_back_into_another_lane_is_heard),
 		QUEUE_TEST(test_told_once_an_outage),
 		QUEUE_TEST(test_a_deferred_message_comes_back_in_its_time),
 		QUEUE_TEST(test_some_recipients_are_done_others_wait),

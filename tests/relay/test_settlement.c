@@ -178,6 +178,86 @@ static void test_one_fate_is_one_line(void **state)
 	assert_int_equal(stored(), 0);
 }
 
+static void test_device_rule_and_who_sent_it(void **state)
+{
+	struct message *message = take_new(&(struct waiting_mail){ 0 });
+	struct settlement settlement;
+
+	(void)state;
+	message_envelope(message)->device = xstrdup("scanner");
+	message_envelope(message)->rule = xstrdup("scans");
+	begin(&settlement, message);
+	settlement.account = "spare";
+	settlement_rest(&settlement, verdict(250, NULL), SMTP_STAGE_DATA_END,
+	                "250 2.0.0 Ok");
+	settlement_commit(&settlement);
+	read_log();
+	assert_string_equal(logged(0, "account"), "spare");
+	assert_string_equal(logged(0, "device"), "scanner");
+	assert_string_equal(logged(0, "rule"), "scans");
+	queue_scene_until(&scene, queue_scene_is_empty);
+}
+
+/* --- at once, or later ---------------------------------------------------- */
+
+static const struct disposition paused = { DISPOSITION_PAUSE, "login-refused",
+	"The provider refused the user name.", "Check the password." };
+static const struct disposition rewrite = { DISPOSITION_REWRITE,
+	"sender-refused", "The provider refused the sender.", "Grant it." };
+
+/* out: the account that cannot work by then; "spare" takes its place. */
+static struct message *settle_all(struct disposition disposition,
+                                  const char *out)
+{
+	struct message *message = take_new(&(struct waiting_mail){ 0 });
+	struct settlement settlement;
+
+	begin(&settlement, message);
+	scene.out = out;
+	scene.instead = "spare";
+	settlement_rest(&settlement, disposition, SMTP_STAGE_DATA_END, "no");
+	settlement_commit(&settlement);
+	read_log();
+	assert_string_equal(logged(0, "event"), "deferred");
+	return message;
+}
+
+static bool is_any_ready(struct queue_scene *s)
+{
+	return queue_ready(s->queue, "default") +
+	               queue_ready(s->queue, "spare") == 1;
+}
+
+static void test_a_refused_sender_is_tried_again_at_once(void **state)
+{
+	struct message *message = settle_all(rewrite, NULL);
+
+	(void)state;
+	queue_scene_until(&scene, is_any_ready);
+	assert_int_equal(message_envelope(message)->attempts, 1);
+	assert_int_equal(envelope_count(message_envelope(message),
+	                                RECIPIENT_QUEUED), 3);
+}
+
+static void test_an_account_in_trouble_hands_over_at_once(void **state)
+{
+	(void)state;
+	settle_all(paused, "default");
+	queue_scene_until(&scene, is_any_ready);
+	assert_int_equal(queue_ready(scene.queue, "spare"), 1);
+}
+
+static void test_without_another_account_it_waits(void **state)
+{
+	struct message *message = settle_all(paused, NULL);
+
+	(void)state;
+	assert_int_equal(stored(), 1);
+	assert_true(message_envelope(message)->next_attempt_ms >
+	            wall_now_ms() + 30000);
+	assert_int_equal(queue_ready(scene.queue, "default"), 0);
+}
+
 static void assert_mixed_lines(void)
 {
 	size_t line = line_of("delivered");
@@ -405,6 +485,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SETTLEMENT_TEST(test_one_fate_is_one_line),
+		SETTLEMENT_TEST(test_device_rule_and_who_sent_it),
+		SETTLEMENT_TEST(test_a_refused_sender_is_tried_again_at_once),
+		SETTLEMENT_TEST(test_an_account_in_trouble_hands_over_at_once),
+		SETTLEMENT_TEST(test_without_another_account_it_waits),
 		SETTLEMENT_TEST(test_each_recipient_has_its_fate),
 		SETTLEMENT_TEST(test_the_next_attempt_follows_the_schedule),
 		SETTLEMENT_TEST(test_the_accounts_trouble_defers),
