@@ -92,6 +92,14 @@ static bool is_young(const struct stat *stamp)
 	return wall_now_ms() / 1000 - (int64_t)stamp->st_mtim.tv_sec <= YOUNG_S;
 }
 
+static void add_error(struct login_reading *reading, const char *path,
+                      int error)
+{
+	add_fault(reading, path, error != EACCES ? strerror(error)
+	          : "Permission denied; it is read as the user that lanpost "
+	            "runs as");
+}
+
 struct login_reading *login_reading_new(const char *path)
 {
 	struct login_reading *reading = xcalloc(1, sizeof *reading);
@@ -101,7 +109,7 @@ struct login_reading *login_reading_new(const char *path)
 	reading->refs = 1;
 	buf_init(&reading->faults, FAULTS_MAX);
 	if (fd < 0)
-		add_fault(reading, path, strerror(errno));
+		add_error(reading, path, errno);
 	/* Before it is read: a change in between shows next time. */
 	if (fd < 0 ? stat(path, &reading->stamp) != 0
 	           : fstat(fd, &reading->stamp) != 0)
@@ -110,7 +118,7 @@ struct login_reading *login_reading_new(const char *path)
 	if (fd >= 0 && !S_ISREG(reading->stamp.st_mode))
 		add_fault(reading, path, "this is no file");
 	else if (fd >= 0 && !read_all(fd, &contents))
-		add_fault(reading, path, strerror(errno));
+		add_error(reading, path, errno);
 	else if (fd >= 0)
 		parse(reading, path, buf_text(&contents));
 	if (fd >= 0)

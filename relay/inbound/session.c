@@ -237,6 +237,12 @@ static bool run_events(struct session *session)
 	return open;
 }
 
+/* Nothing more comes, and nothing is left to be answered. */
+static bool is_forsaken(const struct session *session)
+{
+	return session->hung_up && !smtp_server_is_asking(session->smtp);
+}
+
 void session_pump(struct session *session)
 {
 	bool open;
@@ -247,7 +253,7 @@ void session_pump(struct session *session)
 	open = run_events(session);
 	session->pumping = false;
 	flush(session);
-	if (!open)
+	if (!open || is_forsaken(session))
 		session_end(session);
 	else if (smtp_server_state(session->smtp) == SMTP_SERVER_TLS)
 		session_start_tls(session);
@@ -302,6 +308,11 @@ static void on_stream_end(void *owner, enum stream_end end, const char *why)
 	struct smtp_reply none = { .text = text_of(
 		"(none: the device hung up before the end of its message)") };
 
+	/* A device that has said all it has to say may still listen. */
+	if (end == STREAM_END_EOF && smtp_server_is_asking(session->smtp)) {
+		session->hung_up = true;
+		return;
+	}
 	if (end == STREAM_END_TLS)
 		session_on_tls_failure(session, why);
 	if (smtp_server_state(session->smtp) == SMTP_SERVER_DATA &&

@@ -39,6 +39,7 @@ struct session {
 	uint8_t tail[SESSION_TAIL];   /* the last octets of the data */
 	unsigned n_tail;
 	bool is_esmtp, logged_in, draining;
+	bool hung_up;                 /* while a question was open */
 	bool securing;                /* the handshake is under way */
 	bool pumping;                 /* do not enter again */
 	bool unread_replies;          /* the device does not read them */

@@ -41,7 +41,9 @@ static bool check_readable(const char *path, const char **error_r)
 	FILE *file = fopen(path, "re");
 
 	if (!file)
-		return fail(error_r, "%s: %s", path, strerror(errno));
+		return fail(error_r, "%s: %s%s", path, strerror(errno),
+		            errno == EACCES ? "; it is read as the user that "
+		                              "lanpost runs as" : "");
 	fclose(file);
 	return true;
 }
