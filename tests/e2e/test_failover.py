@@ -175,6 +175,22 @@ class Failover(Accounts):
             provider.stop()
             self.assertRegex(provider.log_text(), r"connections=[0-3] ")
 
+    def test_logins_that_come_and_go(self):
+        """Each message once, whoever sends it."""
+        busy = ('stage=auth after={} times={} reply="454 4.7.0 Temporary '
+                'authentication failure"\n')
+        own = self.provider(busy.format(2, 2))
+        other = self.provider(busy.format(1, 1), user=SPARE)
+        lanpost = self.lanpost(
+            own.account(failover="spare", messages_per_connection=2),
+            lambda l: self.section(l, "spare", other, failover="default",
+                                   messages_per_connection=2), retry="1s")
+        tokens = sorted(f"flap-{n}" for n in range(30))
+        self.send(lanpost, *tokens)
+        lanpost.wait_event("delivered", count=30)
+        self.assertEqual(self.subjects(own, other), tokens)
+        self.assertTrue(own.arrived() and other.arrived())
+
     def test_spare_that_may_not_send_it_does_not(self):
         """It would refuse for good what the own account can send later."""
         own, other, lanpost = self.trio(password="not it",
