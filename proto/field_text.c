@@ -203,36 +203,55 @@ static void put_encoded(struct buf *out, struct text run, bool in_comment)
 
 /* Words side by side are encoded together, for the blanks between encoded
  * words are not shown (RFC 2047 6.2): those that matter are inside. */
+struct coder {
+	struct buf *out;
+	struct text run;    /* to be encoded, blanks between its words too */
+	struct text before; /* the last word */
+	bool in_comment;
+};
+
+static void extend_run(struct coder *coder, const struct word *word)
+{
+	struct text begin = text_make(word->text.data, 0);
+
+	if (coder->run.len == 0) {
+		buf_text_append(coder->out, word->blanks);
+		coder->run = is_encoded_word(coder->before) ? word->blanks
+							    : begin;
+	}
+	coder->run.len =
+		(size_t)(word->text.data + word->text.len - coder->run.data);
+}
+
+static void end_run(struct coder *coder)
+{
+	if (coder->run.len > 0)
+		put_encoded(coder->out, coder->run, coder->in_comment);
+	coder->run.len = 0;
+}
+
+static void put_word(struct coder *coder, const struct word *word)
+{
+	if (coder->run.len > 0 && is_encoded_word(word->text))
+		coder->run.len += word->blanks.len;
+	end_run(coder);
+	buf_text_append(coder->out, word->blanks);
+	buf_text_append(coder->out, word->text);
+}
+
 static void encode(struct buf *out, struct text text, bool in_comment)
 {
-	struct text before = text_of(""), run = text_of("");
+	struct coder coder = { out, { "", 0 }, { "", 0 }, in_comment };
 	struct word word;
 
 	while (take_word(&text, &word)) {
-		bool coded = must_be_encoded(word.text);
-
-		if (coded && run.len == 0) {
-			buf_text_append(out, word.blanks);
-			run = is_encoded_word(before) ? word.blanks
-						      : text_make(word.text.data, 0);
-		}
-		if (coded)
-			run.len = (size_t)(word.text.data + word.text.len -
-					   run.data);
-		before = word.text;
-		if (coded)
-			continue;
-		if (run.len > 0) {
-			if (is_encoded_word(word.text))
-				run.len += word.blanks.len;
-			put_encoded(out, run, in_comment);
-			run.len = 0;
-		}
-		buf_text_append(out, word.blanks);
-		buf_text_append(out, word.text);
+		if (must_be_encoded(word.text))
+			extend_run(&coder, &word);
+		else
+			put_word(&coder, &word);
+		coder.before = word.text;
 	}
-	if (run.len > 0)
-		put_encoded(out, run, in_comment);
+	end_run(&coder);
 }
 
 void field_encode(struct buf *out, struct text text)
