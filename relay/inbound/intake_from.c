@@ -13,7 +13,6 @@ enum { ADDRESS_MAX = 320, NAME_MAX_OCTETS = 1000 };
 struct survey {
 	size_t elements;      /* that hold a word */
 	size_t words;
-	bool comment;
 	struct text first, last; /* words */
 	struct text angle;    /* what stands in the first pair of brackets */
 	bool has_angle;
@@ -22,8 +21,6 @@ struct survey {
 static void survey_token(struct survey *survey, const struct field_token *token,
                          bool *in_element)
 {
-	if (token->kind == FIELD_COMMENT)
-		survey->comment = true;
 	if (field_token_is(token, ':') && *in_element)
 		survey->elements--; /* a group's name */
 	if (field_token_is(token, ',') || field_token_is(token, ';') ||
@@ -128,8 +125,8 @@ static void read_odd(struct intake_from *from, const struct survey *survey,
                      struct text value)
 {
 	struct text none = text_of(""), angle = text_trim(survey->angle);
-	bool alone = survey->words == 1 && !survey->comment &&
-		     !survey->has_angle;
+	bool alone = survey->words == 1 &&
+		     text_equal(text_trim(value), survey->first);
 
 	if (survey->has_angle && is_address(angle))
 		found(from, INTAKE_FROM_MENDED, angle, before(value, angle));
