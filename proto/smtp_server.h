@@ -14,8 +14,8 @@
  * HELP, RSET, VRFY, unknown verbs (500), bad syntax (501), bad order (503),
  * BDAT (502, and the session ends, since its payload would read as commands).
  * It refuses by itself, at the end of data, mail that is larger than allowed
- * (552 5.3.4), holds NUL, or a line over a million octets (554 5.6.0).  Each
- * refusal is told as EV_REFUSED, so that a log can name it.
+ * (552 5.3.4) or holds NUL (554 5.6.0).  Each refusal is told as EV_REFUSED, so
+ * that a log can name it.
  *
  * It is kind where that gives the bytes no second meaning, and tells by
  * smtp_server_quirks() what it forgave:

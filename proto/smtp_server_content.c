@@ -2,10 +2,7 @@
 
 #include <stdio.h>
 
-enum {
-	DATA_LINE_MAX = 1000000,        /* octets in a line of mail data */
-	OVERSIZE_MAX = 64 * 1024 * 1024 /* read in vain behind a 552 to come */
-};
+enum { OVERSIZE_MAX = 64 * 1024 * 1024 }; /* in vain, behind a 552 to come */
 
 const struct smtp_data_stats *smtp_server_data_stats(
 	const struct smtp_server *server)
@@ -43,11 +40,6 @@ static void check_data(struct smtp_server *server)
 	} else if (stats->nul > 0) {
 		smtp_server_refuse_data(server, 554, "5.6.0",
 					"The message holds NUL characters");
-	} else if (stats->longest_line > DATA_LINE_MAX ||
-		   server->data.line > DATA_LINE_MAX) {
-		smtp_server_refuse_data(server, 554, "5.6.0",
-					"The message has a line of more than "
-					"a million octets");
 	}
 }
 

@@ -192,19 +192,16 @@ static void end_of_data(struct scene *scene, size_t line, const char *expected)
 	assert_int_equal(state_of(scene), SMTP_SERVER_READY);
 }
 
-static void test_the_longest_line_of_data(void **state)
+/* An attachment in one line; it is wrapped on its way out (mime_convert.h). */
+static void test_a_line_of_any_length(void **state)
 {
 	struct smtp_server_settings settings = usual();
 	struct scene scene;
 
 	(void)state;
 	open_scene(&scene, &settings);
-	end_of_data(&scene, 1000000, "250 2.0.0");
-	assert_int_equal(scene.octets, 1000000 + 2 + 7);
-	end_of_data(&scene, 1000001, "554 5.6.0");
-	end_of_data(&scene, 5000000, "554 5.6.0");
-	assert_int_equal(scene.events[SMTP_SERVER_EV_DATA_END], 1);
-	assert_int_equal(scene.events[SMTP_SERVER_EV_RESET], 2);
+	end_of_data(&scene, 5000000, "250 2.0.0");
+	assert_int_equal(scene.octets, 5000000 + 2 + 7);
 	close_scene(&scene);
 }
 
@@ -721,7 +718,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_command_without_end),
 		cmocka_unit_test(test_a_login_without_end),
-		cmocka_unit_test(test_the_longest_line_of_data),
+		cmocka_unit_test(test_a_line_of_any_length),
 		cmocka_unit_test(test_too_large_a_message),
 		cmocka_unit_test(test_far_too_large_a_message),
 		cmocka_unit_test(test_the_answer_to_ehlo_is_short),
