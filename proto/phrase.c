@@ -182,7 +182,7 @@ static void keep_word(struct phrase *phrase, struct text word)
 	else if (phrase->last == WORD)
 		buf_putc(&phrase->run, ' ');
 	end_run(phrase);
-	phrase->full |= word.len + 1 > room(phrase);
+	phrase->full |= word.len + (buf_len(phrase->out) > 0) > room(phrase);
 	if (!phrase->full) {
 		put_space(phrase);
 		buf_text_append(phrase->out, word);
@@ -262,7 +262,7 @@ void phrase_print(struct buf *out, struct text name, size_t max)
 	while (!phrase.full && text_token(&rest, ' ', &word))
 		add_word(&phrase, word);
 	end_run(&phrase);
-	buf_text_append(out, buf_text(&built));
+	buf_text_append(out, text_trim(buf_text(&built)));
 	buf_free(&clean);
 	buf_free(&built);
 	buf_free(&phrase.run);

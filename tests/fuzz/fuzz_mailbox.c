@@ -7,6 +7,16 @@
 #include "proto/smtp_syntax.h"
 #include "tests/fuzz/fuzz.h"
 
+/* What was printed once is printed so again. */
+static void check_settled(const struct mailbox *again, struct text printed)
+{
+	struct buf out = BUF_INIT(SIZE_MAX);
+
+	mailbox_print(&out, buf_text(&again->name), buf_text(&again->address));
+	must(text_equal(buf_text(&out), printed));
+	buf_free(&out);
+}
+
 static void check_printed(struct text name, struct text address)
 {
 	struct buf out = BUF_INIT(SIZE_MAX);
@@ -20,8 +30,28 @@ static void check_printed(struct text name, struct text address)
 	must(mailbox_parse(&again, buf_text(&out)));
 	must(again.count == 1);
 	must(text_equal(buf_text(&again.address), address));
+	check_settled(&again, buf_text(&out));
 	mailbox_free(&again);
 	buf_free(&out);
+}
+
+/* One by one they are as many as together, and the first comes first. */
+static void check_list(const struct mailbox *all, struct text value)
+{
+	struct mailbox one;
+	unsigned n = 0;
+
+	mailbox_init(&one);
+	while (mailbox_next(&one, &value)) {
+		must(one.count == 1);
+		if (n++ == 0)
+			must(text_equal(buf_text(&one.address),
+			                buf_text(&all->address)) &&
+			     text_equal(buf_text(&one.name),
+			                buf_text(&all->name)));
+	}
+	must(n == all->count);
+	mailbox_free(&one);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -40,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(mailbox.count == 0 && buf_len(&mailbox.address) == 0);
 	}
 	must(buf_len(&mailbox.name) <= 1024);
+	check_list(&mailbox, value);
 	check_printed(value, text_of("me@here.example"));
 	check_printed(buf_text(&mailbox.name), text_of("me@here.example"));
 	mailbox_free(&mailbox);

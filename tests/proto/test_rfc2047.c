@@ -75,11 +75,66 @@ static void test_long_text_is_several_words(void **state)
 	buf_free(&other);
 }
 
+static const struct {
+	struct text token, charset, octets;
+	bool is_word, decodes;
+} tokens[] = {
+	{ BYTES("=?utf-8?Q?a=C3=A4_b?="), BYTES("utf-8"), BYTES("a\xc3\xa4 b"),
+	  true, true },
+	{ BYTES("=?UTF-8?b?w6Q=?="), BYTES("UTF-8"), BYTES("\xc3\xa4"), true,
+	  true },
+	{ BYTES("=?utf-8*de?q?=c3=a4?="), BYTES("utf-8"), BYTES("\xc3\xa4"),
+	  true, true },
+	{ BYTES("=?x?Q?" "?="), BYTES("x"), BYTES(""), true, true },
+	{ BYTES("=?x?Q?=00?="), BYTES("x"), BYTES("\0"), true, true },
+	{ BYTES("=?x?Q?=?="), BYTES("x"), BYTES(""), true, false },
+	{ BYTES("=?x?Q?=4?="), BYTES("x"), BYTES(""), true, false },
+	{ BYTES("=?x?Q?=4G?="), BYTES("x"), BYTES(""), true, false },
+	{ BYTES("=?x?B?YQ?="), BYTES("x"), BYTES(""), true, false },
+	{ BYTES("=?x?B?YQ==?="), BYTES("x"), BYTES("a"), true, true },
+	{ BYTES("=??Q?a?="), BYTES(""), BYTES(""), false, false },
+	{ BYTES("=?x?R?a?="), BYTES(""), BYTES(""), false, false },
+	{ BYTES("=?x?Q?a?"), BYTES(""), BYTES(""), false, false },
+	{ BYTES("=?x?Q?a?=."), BYTES(""), BYTES(""), false, false },
+	{ BYTES("=?x?Q?a b?="), BYTES(""), BYTES(""), false, false },
+	{ BYTES("=?x?Q?a\xe4?="), BYTES(""), BYTES(""), false, false },
+	{ BYTES("=?x?Q"), BYTES(""), BYTES(""), false, false },
+	{ BYTES("=?"), BYTES(""), BYTES(""), false, false },
+	{ BYTES("="), BYTES(""), BYTES(""), false, false },
+	{ BYTES(""), BYTES(""), BYTES(""), false, false },
+	{ BYTES("a"), BYTES(""), BYTES(""), false, false },
+};
+
+static void test_reads_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tokens); i++) {
+		struct guarded token = guarded_copy(tokens[i].token);
+		struct buf octets = BUF_INIT(1000);
+		struct rfc2047_word word;
+		bool is_word = rfc2047_word_parse(token.text, &word);
+
+		if (is_word != tokens[i].is_word)
+			fail_msg("%s", tokens[i].token.data);
+		if (is_word) {
+			assert_bytes("charset", word.charset,
+				     tokens[i].charset);
+			assert_int_equal(rfc2047_word_decode(&octets, &word),
+					 tokens[i].decodes);
+			assert_bytes("octets", buf_text(&octets),
+				     tokens[i].octets);
+		}
+		buf_free(&octets);
+		guarded_free(&token);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_encodes),
 		cmocka_unit_test(test_long_text_is_several_words),
+		cmocka_unit_test(test_reads_words),
 	};
 
 	return cmocka_run_group_tests_name("rfc2047", tests, NULL, NULL);
