@@ -138,19 +138,30 @@ bool address_is_answerable(struct text address)
 	return true;
 }
 
+/* Printable ASCII, and folds: CR and LF stand together. */
+static bool is_clean(struct text value)
+{
+	size_t i;
+
+	for (i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+
+		if (c == '\r' && i + 1 < value.len && value.data[i + 1] == '\n')
+			i++;
+		else if ((c < ' ' && c != '\t') || c >= 127)
+			return false;
+	}
+	return true;
+}
+
 /* As it is to be, to the letter: a signature may hang on it. */
 static bool from_is_right(const struct found *found,
                           const struct rewrite *rewrite)
 {
-	struct text value = buf_text(&found->from_value);
 	struct text name = buf_text(&found->from.mailbox.name);
-	size_t i;
 
-	for (i = 0; i < value.len; i++) {
-		if ((unsigned char)value.data[i] >= 127)
-			return false;
-	}
-	return is_sole(&found->from, text_of(rewrite->from)) &&
+	return is_clean(buf_text(&found->from_value)) &&
+	       is_sole(&found->from, text_of(rewrite->from)) &&
 	       text_equal(address_of(&found->from), text_of(rewrite->from)) &&
 	       (rewrite->from_name == NULL ||
 	        text_equal(name, text_of(rewrite->from_name)));
