@@ -72,14 +72,17 @@ void intake_put(struct intake *intake, const char *name, struct text value)
 }
 
 /* HELO names are whatever a device makes of them; only a harmless one stands
- * in a header field. */
-static const char *harmless_helo(const struct intake *intake)
+ * in a header field, else the address (RFC 5321 4.4: From-domain). */
+static void print_helo(struct buf *field, const struct intake *intake,
+                       const char *family, int client_len)
 {
 	struct text helo = text_of(intake->envelope->helo);
 
 	if (smtp_is_domain(helo) || smtp_is_address_literal(helo))
-		return intake->envelope->helo;
-	return "unknown";
+		buf_puts(field, intake->envelope->helo);
+	else
+		buf_printf(field, "[%s%.*s]", family, client_len,
+		           intake->envelope->client);
 }
 
 static void emit_received(struct intake *intake)
@@ -92,10 +95,12 @@ static void emit_received(struct intake *intake)
 
 	rfc5322_date(date, intake->settings.now_ms / 1000,
 	             intake->settings.offset_minutes);
+	buf_printf(&field, "Received: from ");
+	print_helo(&field, intake, family, client_len);
 	buf_printf(&field,
-	           "Received: from %s ([%s%.*s])\r\n"
+	           " ([%s%.*s])\r\n"
 	           "\tby %s (lanpost) with %s id %s;\r\n\t%s\r\n",
-	           harmless_helo(intake), family, client_len, envelope->client,
+	           family, client_len, envelope->client,
 	           intake->settings.hostname, intake->settings.protocol,
 	           message_id_print(envelope->id, id), date);
 	emit_field(intake, buf_text(&field));
