@@ -3,9 +3,11 @@
 #include <string.h>
 #include "proto/buf.h"
 #include "proto/smtp_path.h"
+#include "proto/xalloc.h"
 #include "relay/cli/check_client.h"
 #include "relay/cli/probe.h"
 #include "relay/config/config_print.h"
+#include "relay/inbound/listener_files.h"
 #include "relay/policy/check_rules.h"
 
 struct options {
@@ -154,6 +156,18 @@ static bool report_text(const struct options *options,
 	return !options->connect || connect_all(config, NULL);
 }
 
+/* What serve would refuse to start with. */
+static bool check_files(const struct config *config,
+			struct config_error *error_r)
+{
+	const char *why = NULL;
+
+	if (listener_files_check(config, &why))
+		return true;
+	error_r->message = xstrdup(why);
+	return false;
+}
+
 int cmd_check(struct cli *cli, int argc, char **argv)
 {
 	struct config_warnings warnings;
@@ -168,6 +182,11 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 			     &error);
 	if (!config)
 		return report_error(&options, &error);
+	if (!check_files(config, &error)) {
+		config_warnings_free(&warnings);
+		config_unref(&config);
+		return report_error(&options, &error);
+	}
 	check_rules(config, &warnings);
 	if (!(options.json ? report_json(&options, config, &warnings)
 			   : report_text(&options, config, &warnings)))

@@ -124,6 +124,24 @@ void listener_files_unref(struct listener_files **files_p)
 	free(files);
 }
 
+bool listener_files_check(const struct config *config, const char **error_r)
+{
+	bool good = true;
+	size_t i;
+
+	for (i = 0; i < config->n_listeners && good; i++) {
+		const struct listener_config *listener = &config->listeners[i];
+		struct listener_files *files = xcalloc(1, sizeof *files);
+
+		files->refs = 1;
+		good = (listener->tls_cert == NULL ||
+		        load_tls(files, &config->relay, listener, error_r)) &&
+		       load_logins(files, NULL, listener, error_r);
+		listener_files_unref(&files);
+	}
+	return good;
+}
+
 /* ---- the log ---- */
 
 static void log_certificate(const struct listener_files *files,

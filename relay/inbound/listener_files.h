@@ -32,6 +32,10 @@ listener_files_load(struct loop *loop, const struct relay_config *relay,
 struct listener_files *listener_files_ref(struct listener_files *files);
 void listener_files_unref(struct listener_files **files);
 
+/* Would they load?  For `check`: nothing is made, and what is not given is not
+ * looked for. */
+bool listener_files_check(const struct config *config, const char **error_r);
+
 /* What the administrator should know of them; before: those in force until
  * now, or NULL, so that a reload says only what is new. */
 void listener_files_log(const struct listener_files *files,

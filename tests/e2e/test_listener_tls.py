@@ -357,6 +357,8 @@ class ListenerTls(TestCase):
         lanpost.start(listening=False)
         self.assertEqual(lanpost.wait(), 78)
         self.assertIn("tls_cert", lanpost.log_text())
+        checked = lanpost.command("check", check=78)
+        self.assertIn("tls_cert", checked.stderr)
 
     def test_the_self_made_certificate(self):
         lanpost = self.lanpost(tls="implicit")
