@@ -61,6 +61,26 @@ static void warn_public(struct config_build *build,
 	buf_free(&text);
 }
 
+/* A bare LF.LF ends the mail of whoever comes from there: no wider than must
+ * be. */
+static void warn_wide(struct config_build *build,
+		      const struct device_config *device,
+		      const struct network *network)
+{
+	struct buf text = BUF_INIT(256);
+
+	if (!device->lf_end_of_data ||
+	    network->prefix == (network->base.is_v6 ? 128u : 32u))
+		return;
+	value_print_network(network, &text);
+	config_warn(build,
+		    "device %s: lf_end_of_data loosens the end of a message "
+		    "for all of %s; give the addresses of the devices that "
+		    "need it",
+		    device->name, buf_string(&text));
+	buf_free(&text);
+}
+
 static bool check_device(struct config_build *build, size_t index)
 {
 	const struct device_config *device = &build->config->devices[index];
@@ -77,6 +97,7 @@ static bool check_device(struct config_build *build, size_t index)
 
 		warn_twice(build, device, network, index);
 		warn_public(build, device, network);
+		warn_wide(build, device, network);
 	}
 	return true;
 }

@@ -106,11 +106,15 @@ static const struct device_config *find_device(const struct config *config,
 static bool device_is_covered(const struct config *config,
                               const struct client_list *outer, const char *name)
 {
-	const struct device_config *device = find_device(config, name);
+	const struct device_config *device;
 
-	return has_word(&outer->devices, name) ||
-	       (device != NULL && !device->address.private &&
-	        networks_are_covered(&outer->networks, &device->address));
+	if (has_word(&outer->devices, name))
+		return true;
+	if (outer->networks.n == 0 && !outer->networks.private)
+		return false;
+	device = find_device(config, name);
+	return device != NULL && !device->address.private &&
+	       networks_are_covered(&outer->networks, &device->address);
 }
 
 static bool clients_are_covered(const struct config *config,
@@ -189,12 +193,12 @@ static bool is_hidden(const struct config *config,
                       const struct rule_config *outer,
                       const struct rule_config *inner)
 {
-	return clients_are_covered(config, &outer->client, &inner->client) &&
-	       listeners_are_covered(config, &outer->listener,
+	return listeners_are_covered(config, &outer->listener,
 	                             &inner->listener) &&
 	       patterns_are_covered(&outer->from, &inner->from) &&
 	       patterns_are_covered(&outer->header_from, &inner->header_from) &&
-	       patterns_are_covered(&outer->to, &inner->to);
+	       patterns_are_covered(&outer->to, &inner->to) &&
+	       clients_are_covered(config, &outer->client, &inner->client);
 }
 
 const struct rule_config *rule_shadow(const struct config *config,

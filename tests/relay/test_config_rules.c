@@ -156,6 +156,31 @@ static void test_rules_are_read(void **state)
 	config_unref(&config);
 }
 
+/* The first account is the unnamed one, wherever its variables stand. */
+static void test_the_environment_orders_accounts(void **state)
+{
+	static const char *const names[] = { "default", "a", "b" };
+	struct config_error error;
+	struct config *config =
+		config_load(NULL,
+			    ENV("LANPOST_ACCOUNT_B__HOST=b.example",
+				"LANPOST_ACCOUNT_B__SENDERS=x@b.example",
+				"LANPOST_ACCOUNT_A__HOST=a.example",
+				"LANPOST_ACCOUNT_A__SENDERS=x@a.example",
+				"LANPOST_ACCOUNT_HOST=h.example",
+				"LANPOST_ACCOUNT_SENDERS=x@h.example"),
+			    NULL, &error);
+
+	(void)state;
+	if (!config)
+		fail_msg("%s", error.message);
+	assert_int_equal(config->n_accounts, COUNT(names));
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_string_equal(config->accounts[i].name, names[i]);
+	assert_string_equal(config->accounts[0].host, "h.example");
+	config_unref(&config);
+}
+
 static const struct {
 	const char *client, *device; /* NULL: none */
 } clients[] = {
@@ -589,6 +614,7 @@ int main(void)
 		cmocka_unit_test(test_rules_are_read),
 		cmocka_unit_test(test_the_most_specific_device_wins),
 		cmocka_unit_test(test_the_environment_makes_rules),
+		cmocka_unit_test(test_the_environment_orders_accounts),
 		cmocka_unit_test(test_bad_sections_get_a_sentence),
 		cmocka_unit_test(test_bad_variables_get_a_sentence),
 		cmocka_unit_test(test_the_text_of_reject_fits_a_reply),

@@ -45,6 +45,11 @@ static const struct {
 	      "[listener]\nauth = users\ntls = required\n",
 	  "device a: 203.0.113.0/24 is public, so auth = any does not hold "
 	  "for it where auth = FILE; give the device a line in that file" },
+	{ OWN "[device a]\naddress = 10.0.0.1, fd00::1\nlf_end_of_data = yes\n",
+	  NULL },
+	{ OWN "[device a]\naddress = 10.1.0.0/24\nlf_end_of_data = yes\n",
+	  "device a: lf_end_of_data loosens the end of a message for all of "
+	  "10.1.0.0/24; give the addresses of the devices that need it" },
 	/* listeners */
 	{ OWN "[listener]\nauth = users\ntls = starttls\n"
 	      "allow = private, 0.0.0.0/0\n",
