@@ -133,18 +133,12 @@ static void as_identity(const struct question *q, struct send_as *out,
 		settle(out, path_of_identity(q), q->identity, reason);
 }
 
-/* With on_behalf the account is named as well. */
 static void by_send_as(const struct question *q, struct send_as *out)
 {
 	const struct sender_value *sender = &q->rule->send_as;
-	bool is_on_behalf = q->rule->on_behalf && q->identity != NULL &&
-	                    !text_is(text_of(sender->address), q->identity);
 
-	settle(out, is_on_behalf ? path_of_identity(q) : sender->address,
-	       sender->address, "the rule's send_as");
+	settle(out, sender->address, sender->address, "the rule's send_as");
 	out->from_name = xstrdup(sender->name);
-	if (is_on_behalf)
-		out->sender = xstrdup(q->identity);
 }
 
 static void on_behalf(const struct question *q, struct send_as *out)

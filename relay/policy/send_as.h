@@ -8,8 +8,7 @@
  *
  *   as_itself   the provider has refused this sender before: the account's
  *               identity, in envelope and From
- *   send_as     the rule's address (and name), in envelope and From; with
- *               on_behalf as well the envelope and Sender are the identity
+ *   send_as     the rule's address (and name), in envelope and From
  *   on_behalf   From stays, Sender and envelope are the account's identity
  *   the policy  of the account.  `rewrite`: From decides.  One that `senders`
  *               covers stays, and goes into the envelope as well where the

@@ -323,8 +323,7 @@ static const struct provider kind = {
 #define SALES_NAME "Sales, 2nd floor"
 
 enum rule_kind {
-	NO_RULE, PLAIN, ADD_DOMAIN, SEND_AS, SEND_AS_NAMED, ON_BEHALF,
-	SEND_AS_ON_BEHALF
+	NO_RULE, PLAIN, ADD_DOMAIN, SEND_AS, SEND_AS_NAMED, ON_BEHALF
 };
 
 static const struct rule_config rules[] = {
@@ -334,9 +333,6 @@ static const struct rule_config rules[] = {
 	[SEND_AS_NAMED] = { .send_as = { (char *)SALES_NAME,
 	                                 (char *)"sales@contoso.com" } },
 	[ON_BEHALF] = { .on_behalf = true },
-	[SEND_AS_ON_BEHALF] = { .on_behalf = true,
-	                        .send_as = { NULL,
-	                                     (char *)"sales@contoso.com" } },
 };
 
 static const struct {
@@ -383,8 +379,6 @@ static const struct {
 	  "the right to send on behalf of it (From must be the account; "
 	  "refused with 550 5.7.60); grant it there, then add the address to "
 	  "`senders`" },
-	{ SEND_AS_ON_BEHALF, NULL, SENDER_REWRITE, ME, NULL, APP, APP, false,
-	  ME, "sales@contoso.com", NULL, ME, NULL },
 	/* add_domain */
 	{ ADD_DOMAIN, NULL, SENDER_REWRITE, "apikey", "*@contoso.com", "scan",
 	  "root", false, "scan@contoso.com", "root@contoso.com", NULL, NULL,
