@@ -9,6 +9,8 @@
 #include "proto/quoted_printable.h"
 #include "proto/xalloc.h"
 
+enum { MENDED_FIELD_MAX = (FIELD_REPAIR_GROWTH + 1) * MIME_HEADER_MAX };
+
 /* What becomes of the octets of a part's content, or of a multipart's frame. */
 enum coding { AS_IT_IS, WRAP_BASE64, TO_BASE64, WRAP_QP, TO_QP, MEND_FRAME };
 
@@ -139,11 +141,60 @@ static bool is_relabelled(const struct mime_convert *convert, unsigned needs)
 		 MIME_NEED(BINARY) | MIME_NEED(LABEL))) != 0;
 }
 
+static enum mime_kind read_type(struct mime_entity *entity, struct text value)
+{
+	struct rfc5322_field field = { .name = text_of("Content-Type"),
+				       .value = value };
+
+	mime_entity_init(entity, false);
+	mime_entity_field(entity, &field);
+	return entity->kind == MIME_OTHER ? MIME_TEXT : entity->kind;
+}
+
+/* Parts are found by the boundary: a repair may not change how it is read. */
+static bool is_same_type(const struct rfc5322_field *field, struct text mended)
+{
+	struct mime_entity before, behind;
+	struct text name;
+
+	return text_token(&mended, ':', &name) &&
+	       read_type(&before, field->value) == read_type(&behind, mended) &&
+	       text_equal(text_make(before.boundary, before.boundary_len),
+			  text_make(behind.boundary, behind.boundary_len));
+}
+
+static bool put_without_8bit(struct text raw, struct buf *out)
+{
+	char *room = buf_room(out, raw.len);
+
+	if (room == NULL)
+		return false;
+	for (size_t i = 0; i < raw.len; i++)
+		room[i] = (unsigned char)raw.data[i] > 127 ? '?' : raw.data[i];
+	buf_added(out, raw.len);
+	return true;
+}
+
+static bool put_mended(struct mime_convert *convert,
+		       const struct rfc5322_field *field, struct buf *out)
+{
+	struct buf mended = BUF_INIT(MENDED_FIELD_MAX);
+	bool is_done;
+
+	field_repair(&mended, field, convert->plan.charset);
+	if (rfc5322_field_is(field, "Content-Type") &&
+	    !is_same_type(field, buf_text(&mended)))
+		is_done = put_without_8bit(field->raw, out);
+	else
+		is_done = buf_text_append(out, buf_text(&mended));
+	buf_free(&mended);
+	return is_done;
+}
+
 static bool put_field(struct mime_convert *convert, unsigned part,
 		      const struct rfc5322_field *field, struct buf *out)
 {
 	unsigned needs = needs_of(convert, part);
-	size_t before = buf_len(out);
 
 	if (is_relabelled(convert, needs) &&
 	    rfc5322_field_is(field, "Content-Transfer-Encoding"))
@@ -152,8 +203,7 @@ static bool put_field(struct mime_convert *convert, unsigned part,
 	    (field_needs(field) &
 	     (FIELD_REPAIR(EIGHT_BIT) | FIELD_REPAIR(LONG))) == 0)
 		return buf_text_append(out, field->raw);
-	field_repair(out, field, convert->plan.charset);
-	return buf_len(out) > before;
+	return put_mended(convert, field, out);
 }
 
 static const char *label_of(const struct mime_convert *convert)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { COMMENT_MAX = 250 };
+
 void mime_entity_init(struct mime_entity *entity, bool in_digest)
 {
 	*entity = (struct mime_entity){
@@ -22,7 +24,8 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* RFC 5322 3.2.2:  comment = "(" *([FWS] ccontent) [FWS] ")" */
+/* RFC 5322 3.2.2:  comment = "(" *([FWS] ccontent) [FWS] ")".  0 where it is
+ * not closed soon: a parenthesis, as in a file name. */
 static size_t comment_length(struct text text)
 {
 	size_t at = 0, depth = 0;
@@ -36,19 +39,20 @@ static size_t comment_length(struct text text)
 			depth++;
 		else if (c == ')')
 			depth--;
-	} while (depth > 0 && at < text.len);
-	return at;
+	} while (depth > 0 && at < text.len && at < COMMENT_MAX);
+	return depth == 0 ? at : 0;
 }
 
 static void skip_cfws(struct text *rest)
 {
-	while (rest->len > 0) {
+	size_t len = 1;
+
+	while (rest->len > 0 && len > 0) {
 		if (rest->data[0] == '(')
-			*rest = text_skip(*rest, comment_length(*rest));
-		else if (is_space(rest->data[0]))
-			*rest = text_skip(*rest, 1);
+			len = comment_length(*rest);
 		else
-			break;
+			len = is_space(rest->data[0]);
+		*rest = text_skip(*rest, len);
 	}
 }
 

@@ -128,6 +128,12 @@ static const struct {
 	{ "between the parts", true,
 	  BYTES(MIXED N "\xe4 \xff" N "--b" N N "x" N "--b--" N "\xe4"),
 	  BYTES(MIXED N "? ?" N "--b" N N "x" N "--b--" N "?") },
+	{ "a boundary that a repair would change", true,
+	  BYTES(MIXED N "--b" N TYPE("multipart/mixed; \xe4 (x; boundary=c")
+	        N "--c" N N "\xe4" N "--c--" N "--b--"),
+	  BYTES(MIXED N "--b" N TYPE("multipart/mixed; ? (x; boundary=c")
+	        N "--c" N CTE("quoted-printable") N "=E4" N "--c--" N
+	        "--b--") },
 	{ "S/MIME beside a part", false,
 	  BYTES(MIXED N "--b" N TYPE("multipart/signed; boundary=c") N
 	        "--c" N N X1050 " \xe4" N "--c--" N "--b" N N X1050 N "--b--"),
