@@ -38,7 +38,7 @@ void mime_convert_free(struct mime_convert **convert);
 bool mime_convert_header(struct mime_convert *convert, struct text header,
                          struct buf *out);
 /* Append what comes of the piece: at most four times its length and a few
- * lines. */
+ * lines, besides what the header of a part becomes (FIELD_REPAIR_GROWTH). */
 bool mime_convert_body(struct mime_convert *convert, struct text piece,
                        struct buf *out);
 bool mime_convert_finish(struct mime_convert *convert, struct buf *out);
