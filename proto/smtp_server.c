@@ -223,7 +223,7 @@ void server_mask(const struct smtp_server *server, struct text line, char *out,
 	struct smtp_command command;
 
 	smtp_command_parse(line, &command);
-	if (server->login_refused && command.verb == SMTP_VERB_UNKNOWN)
+	if (server->login_ended && command.verb == SMTP_VERB_UNKNOWN)
 		snprintf(out, size, "***");
 	else
 		smtp_command_masked(line, out, size);
@@ -270,7 +270,7 @@ void smtp_server_tls_established(struct smtp_server *server,
 {
 	server->settings.capabilities = capabilities;
 	server->greeted_in_clear = server->state == SMTP_SERVER_TLS;
-	server->wary = server->login_refused = false;
+	server->wary = server->login_ended = false;
 	server->secure = true;
 	server->is_esmtp = server->authenticated = false;
 	server->quirks = 0;

@@ -66,7 +66,8 @@ static void answered_auth(struct smtp_server *server, int code)
 		server_set_state(server, SMTP_SERVER_AUTH);
 	else if (code / 100 == 2)
 		server->authenticated = true;
-	server->login_refused = code >= 400;
+	/* Behind 235, too: it may be out of step, and say its password again. */
+	server->login_ended = code != 334;
 }
 
 static void answered_mail(struct smtp_server *server, int code)

@@ -220,7 +220,7 @@ static enum smtp_server_event_type run_command(struct smtp_server *server,
 
 	smtp_command_parse(line, &command);
 	if (command.verb != SMTP_VERB_UNKNOWN)
-		server->login_refused = command.verb == SMTP_VERB_AUTH;
+		server->login_ended = command.verb == SMTP_VERB_AUTH;
 	if (server->state == SMTP_SERVER_REFUSED)
 		return refused_session(server, &command, event);
 	if (is_mail_data(server, line, &command)) {

@@ -189,7 +189,7 @@ enum smtp_server_event_type server_auth_response(
 		return SMTP_SERVER_EV_NONE;
 	}
 	if (!decode_response(server, line)) {
-		server->login_refused = true;
+		server->login_ended = true;
 		server_refuse(server, text_of("AUTH"), &undecodable);
 		return SMTP_SERVER_EV_NONE;
 	}

@@ -36,7 +36,7 @@ struct smtp_server {
 	bool is_esmtp, authenticated;
 	bool secure;                 /* inside TLS */
 	bool greeted_in_clear;       /* by EHLO or HELO, before TLS */
-	bool login_refused;          /* until 2xx or 334, and the next verb: a
+	bool login_ended;            /* until 334, and the next verb: a
 	                                device may go on with it all the same */
 	bool transaction;            /* MAIL was accepted and not yet ended */
 	unsigned recipients;         /* accepted in this transaction */
