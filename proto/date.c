@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <time.h>
+#include "proto/field_lex.h"
 
 enum {
 	TOKENS_MAX = 12,
@@ -54,21 +55,6 @@ static bool is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static size_t comment_length(struct text text)
-{
-	size_t depth = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] == '\\')
-			i++;
-		else if (text.data[i] == '(')
-			depth++;
-		else if (text.data[i] == ')' && --depth == 0)
-			return i + 1;
-	}
-	return 0;
-}
-
 static size_t word_length(struct text text)
 {
 	size_t len = 0;
@@ -86,7 +72,7 @@ static void split(struct text value, struct tokens *tokens)
 		size_t len = 1;
 
 		if (value.data[0] == '(') {
-			len = comment_length(value);
+			len = field_comment_length(value);
 			tokens->bad = len == 0;
 		} else if (!is_space(value.data[0])) {
 			len = word_length(value);

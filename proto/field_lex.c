@@ -39,10 +39,12 @@ static size_t enclosed_length(struct text text, char end, size_t *open_r)
 	return text.len;
 }
 
+/* Comments nest; a counter is all the memory that takes. */
 static size_t comment_length(struct text text, size_t *open_r)
 {
 	size_t depth = 0;
 
+	*open_r = 0;
 	for (size_t i = 0; i < text.len; i++) {
 		if (text.data[i] == '\\')
 			i++;
@@ -53,6 +55,13 @@ static size_t comment_length(struct text text, size_t *open_r)
 	}
 	*open_r = depth;
 	return text.len;
+}
+
+size_t field_comment_length(struct text text)
+{
+	size_t open, len = comment_length(text, &open);
+
+	return open > 0 ? 0 : len;
 }
 
 static enum field_token_kind kind_of(char c)

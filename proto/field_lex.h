@@ -29,6 +29,10 @@ struct field_token {
 bool field_lex(struct text *rest, struct field_token *token_r);
 bool field_token_is(const struct field_token *token, char special);
 
+/* Of the comment that text begins with, its parentheses and those inside; 0:
+ * it is not closed. */
+size_t field_comment_length(struct text text);
+
 /* Is there anything but blanks, brackets, commas, comments, empty quotes and
  * control characters? */
 bool field_has_words(struct text text);

@@ -1,6 +1,7 @@
 #include "proto/mailbox.h"
 
 #include <string.h>
+#include "proto/field_lex.h"
 #include "proto/phrase.h"
 #include "proto/smtp_path.h"
 #include "proto/smtp_syntax.h"
@@ -144,25 +145,9 @@ static void read_enclosed(struct scan *scan, char end)
 	scan->rest.len = 0;
 }
 
-/* Comments nest; a counter is all the memory that takes. */
-static size_t comment_length(struct text text)
-{
-	size_t depth = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] == '\\')
-			i++;
-		else if (text.data[i] == '(')
-			depth++;
-		else if (text.data[i] == ')' && --depth == 0)
-			return i + 1;
-	}
-	return 0;
-}
-
 static void read_comment(struct scan *scan)
 {
-	size_t len = comment_length(scan->rest);
+	size_t len = field_comment_length(scan->rest);
 
 	if (len == 0) {
 		scan->bad = true;

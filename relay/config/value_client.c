@@ -19,42 +19,27 @@ static bool is_name(struct text text)
 	return true;
 }
 
+static bool check_name(struct text text, struct buf *why)
+{
+	return is_name(text) ||
+	       value_refuse(why, text,
+			    "is not the name of a section, which has letters, "
+			    "digits, '-', '_' and '.'");
+}
+
 VALUE_PARSER(name)
 {
 	(void)kind;
-	if (!is_name(text))
-		return value_refuse(why, text,
-				    "is not the name of a section, which has "
-				    "letters, digits, '-', '_' and '.'");
+	if (!check_name(text, why))
+		return false;
 	value_replace_text(field, text);
 	return true;
 }
 
 VALUE_PARSER(names)
 {
-	struct word_list list = { 0 };
-	struct text part;
-
 	(void)kind;
-	while (value_next_part(&text, &part)) {
-		if (!is_name(part)) {
-			value_refuse(why, part,
-				     "is not the name of a section, which has "
-				     "letters, digits, '-', '_' and '.'");
-			goto refused;
-		}
-		if (!value_has_room(list.n, why))
-			goto refused;
-		value_add_word(&list, part);
-	}
-	if (!value_not_empty(list.n, why))
-		goto refused;
-	value_free_senders(field);
-	memcpy(field, &list, sizeof(list));
-	return true;
-refused:
-	value_free_senders(&list);
-	return false;
+	return value_parse_words(text, field, check_name, why);
 }
 
 static bool refuse_private(struct text part, struct buf *why)

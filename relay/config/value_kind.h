@@ -115,6 +115,10 @@ void *value_grown(void *items, size_t n, size_t size);
 bool value_has_room(size_t n, struct buf *why);
 bool value_not_empty(size_t n, struct buf *why);
 void value_add_word(struct word_list *list, struct text word);
+/* A list of words, each of which check() lets pass; replaces the field. */
+typedef bool (*value_word_check)(struct text word, struct buf *why);
+bool value_parse_words(struct text text, void *field, value_word_check check,
+		       struct buf *why);
 bool value_parse_network(struct text part, struct network *network,
                          struct buf *why);
 void value_print_network(const struct network *network, struct buf *out);

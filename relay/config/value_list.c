@@ -115,14 +115,14 @@ static bool parse_sender(struct text part, struct buf *why)
 			    "*@example.com");
 }
 
-VALUE_PARSER(senders)
+bool value_parse_words(struct text text, void *field, value_word_check check,
+		       struct buf *why)
 {
 	struct word_list list = { 0 };
 	struct text part;
 
-	(void)kind;
 	while (value_next_part(&text, &part)) {
-		if (!value_has_room(list.n, why) || !parse_sender(part, why))
+		if (!value_has_room(list.n, why) || !check(part, why))
 			goto refused;
 		value_add_word(&list, part);
 	}
@@ -134,6 +134,12 @@ VALUE_PARSER(senders)
 refused:
 	value_free_senders(&list);
 	return false;
+}
+
+VALUE_PARSER(senders)
+{
+	(void)kind;
+	return value_parse_words(text, field, parse_sender, why);
 }
 
 VALUE_PRINTER(senders)

@@ -43,23 +43,8 @@ static bool check_pattern(struct text part, struct buf *why)
 
 VALUE_PARSER(patterns)
 {
-	struct word_list list = { 0 };
-	struct text part;
-
 	(void)kind;
-	while (value_next_part(&text, &part)) {
-		if (!value_has_room(list.n, why) || !check_pattern(part, why))
-			goto refused;
-		value_add_word(&list, part);
-	}
-	if (!value_not_empty(list.n, why))
-		goto refused;
-	value_free_senders(field);
-	memcpy(field, &list, sizeof(list));
-	return true;
-refused:
-	value_free_senders(&list);
-	return false;
+	return value_parse_words(text, field, check_pattern, why);
 }
 
 /* pattern "->" address */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,26 +28,6 @@ enum {
 	COMMON_NAME_MAX = 64,       /* RFC 5280 A.1, ub-common-name */
 	FOREWARNED_S = 24 * 3600    /* clocks of devices are never right */
 };
-
-static bool __attribute__((format(printf, 2, 3)))
-fail(const char **error_r, const char *format, ...)
-{
-	static _Thread_local char error[600];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, sizeof(error), format, args);
-	va_end(args);
-	*error_r = error;
-	return false;
-}
-
-static const char *openssl_words(void)
-{
-	const char *words = ERR_reason_error_string(ERR_peek_last_error());
-
-	return words ? words : "OpenSSL gives no reason";
-}
 
 /* --- files -------------------------------------------------------------- */
 
@@ -101,7 +80,7 @@ static bool put_file(const char *path, mode_t mode, struct text text,
 		put = close(fd) == 0 && put;
 	put = put && rename(draft, path) == 0 && sync_folder_of(path);
 	if (!put)
-		fail(error_r, "%s cannot be written: %s", path,
+		tls_fail(error_r, "%s cannot be written: %s", path,
 		     strerror(errno));
 	if (!put && fd >= 0)
 		unlink(draft);
@@ -133,14 +112,14 @@ static EVP_PKEY *read_key(const char *path, const char **error_r)
 	EVP_PKEY *key;
 
 	if (!file) {
-		fail(error_r, "%s: %s", path, strerror(errno));
+		tls_fail(error_r, "%s: %s", path, strerror(errno));
 		return NULL;
 	}
 	key = PEM_read_PrivateKey(file, NULL, no_passphrase, NULL);
 	fclose(file);
 	if (!key)
-		fail(error_r, "%s holds no private key (%s); remove it, and the "
-		     "next start makes a new one", path, openssl_words());
+		tls_fail(error_r, "%s holds no private key (%s); remove it, and the "
+		     "next start makes a new one", path, tls_openssl_words());
 	return key;
 }
 
@@ -151,7 +130,7 @@ static EVP_PKEY *make_key(const char *path, const char **error_r)
 
 	if (!key || PEM_write_bio_PrivateKey(pem, key, NULL, NULL, 0, NULL,
 	                                     NULL) != 1) {
-		fail(error_r, "OpenSSL cannot make a key: %s", openssl_words());
+		tls_fail(error_r, "OpenSSL cannot make a key: %s", tls_openssl_words());
 		EVP_PKEY_free(key);
 		key = NULL;
 	} else if (!put_pem(path, 0600, pem, error_r)) {
@@ -292,8 +271,8 @@ static bool make_certificate(const struct tls_self_made *settings,
 	            PEM_write_bio_X509(pem, x509) == 1;
 
 	if (!made)
-		fail(error_r, "OpenSSL cannot make a certificate for %s: %s",
-		     settings->hostname, openssl_words());
+		tls_fail(error_r, "OpenSSL cannot make a certificate for %s: %s",
+		     settings->hostname, tls_openssl_words());
 	made = made && put_pem(settings->cert_file, 0644, pem, error_r);
 	BIO_free(pem);
 	X509_free(x509);
@@ -350,13 +329,13 @@ bool tls_certificate_read(const char *cert_file, const char *hostname,
 	X509 *x509;
 
 	if (!file)
-		return fail(error_r, "%s: %s", cert_file, strerror(errno));
+		return tls_fail(error_r, "%s: %s", cert_file, strerror(errno));
 	ERR_clear_error();
 	x509 = PEM_read_X509(file, NULL, no_passphrase, NULL);
 	fclose(file);
 	if (!x509)
-		return fail(error_r, "%s: no certificate in PEM could be read "
-		            "from it: %s", cert_file, openssl_words());
+		return tls_fail(error_r, "%s: no certificate in PEM could be read "
+		            "from it: %s", cert_file, tls_openssl_words());
 	read_facts(x509, hostname, facts_r);
 	X509_free(x509);
 	ERR_clear_error();

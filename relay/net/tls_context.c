@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,35 +12,13 @@
 #include "proto/xalloc.h"
 #include "relay/net/tls_internal.h"
 
-/* --- errors ------------------------------------------------------------- */
-
-static bool __attribute__((format(printf, 2, 3)))
-fail(const char **error_r, const char *format, ...)
-{
-	static _Thread_local char error[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, sizeof(error), format, args);
-	va_end(args);
-	*error_r = error;
-	return false;
-}
-
-static const char *openssl_words(void)
-{
-	const char *words = ERR_reason_error_string(ERR_peek_last_error());
-
-	return words ? words : "OpenSSL gives no reason";
-}
-
 /* OpenSSL's own words for a missing file are hard to read. */
 static bool check_readable(const char *path, const char **error_r)
 {
 	FILE *file = fopen(path, "re");
 
 	if (!file)
-		return fail(error_r, "%s: %s%s", path, strerror(errno),
+		return tls_fail(error_r, "%s: %s%s", path, strerror(errno),
 		            errno == EACCES ? "; it is read as the user that "
 		                              "lanpost runs as" : "");
 	fclose(file);
@@ -97,8 +74,8 @@ static bool trust_file(SSL_CTX *ssl, const char *path, const char **error_r)
 		return false;
 	if (SSL_CTX_load_verify_file(ssl, path) == 1)
 		return true;
-	return fail(error_r, "%s: no certificate could be read from it: %s",
-	            path, openssl_words());
+	return tls_fail(error_r, "%s: no certificate could be read from it: %s",
+	            path, tls_openssl_words());
 }
 
 /* SSL_CERT_FILE and SSL_CERT_DIR, as OpenSSL's own programs take them. */
@@ -110,8 +87,8 @@ static bool trust_environment(SSL_CTX *ssl, bool *found_r,
 
 	*found_r = (file && *file) || (dir && *dir);
 	if (dir && *dir && !trust_dir(ssl, dir))
-		return fail(error_r, "SSL_CERT_DIR: %s: %s", dir,
-		            openssl_words());
+		return tls_fail(error_r, "SSL_CERT_DIR: %s: %s", dir,
+		            tls_openssl_words());
 	return !file || !*file || trust_file(ssl, file, error_r);
 }
 
@@ -129,7 +106,7 @@ static bool trust_system(SSL_CTX *ssl, const char **error_r)
 	for (size_t i = 0; i < sizeof(bundles) / sizeof(*bundles); i++)
 		if (check_readable(bundles[i], error_r))
 			return trust_file(ssl, bundles[i], error_r);
-	return fail(error_r, "this system has no store of trusted certificates; "
+	return tls_fail(error_r, "this system has no store of trusted certificates; "
 	            "install the package ca-certificates, or set tls_ca_file");
 }
 
@@ -169,7 +146,7 @@ static bool parse_pin(const char *hex, uint8_t pin[TLS_PIN_SIZE],
 	}
 	if (*hex == '\0' && digits == 2 * TLS_PIN_SIZE)
 		return true;
-	return fail(error_r, "a SHA-256 fingerprint has 64 hexadecimal digits; "
+	return tls_fail(error_r, "a SHA-256 fingerprint has 64 hexadecimal digits; "
 	            "`openssl x509 -noout -fingerprint -sha256 -in cert.pem` "
 	            "prints it");
 }
@@ -229,7 +206,7 @@ static struct tls_context *context_new(const SSL_METHOD *method)
 	context->refs = 1;
 	context->ssl = SSL_CTX_new(method);
 	if (!context->ssl) {
-		fprintf(stderr, "lanpost: OpenSSL: %s\n", openssl_words());
+		fprintf(stderr, "lanpost: OpenSSL: %s\n", tls_openssl_words());
 		abort();
 	}
 	SSL_CTX_set_mode(context->ssl, SSL_MODE_RELEASE_BUFFERS |
@@ -249,7 +226,7 @@ static bool client_setup(struct tls_context *context,
 	int min = settings->min_version ? settings->min_version : TLS1_2_VERSION;
 
 	if (min < TLS1_2_VERSION)
-		return fail(error_r, "credentials are not sent below TLS 1.2");
+		return tls_fail(error_r, "credentials are not sent below TLS 1.2");
 	SSL_CTX_set_min_proto_version(ssl, min);
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, note_verify_error);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT |
@@ -294,17 +271,17 @@ static bool load_key_pair(SSL_CTX *ssl,
 	if (!check_readable(cert, error_r) || !check_readable(key, error_r))
 		return false;
 	if (SSL_CTX_use_certificate_chain_file(ssl, cert) != 1)
-		return fail(error_r, "%s: no certificate in PEM could be read "
-		            "from it: %s", cert, openssl_words());
+		return tls_fail(error_r, "%s: no certificate in PEM could be read "
+		            "from it: %s", cert, tls_openssl_words());
 	if (SSL_CTX_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM) == 1)
 		return true;
 	if (ERR_GET_REASON(ERR_peek_last_error()) ==
 	    X509_R_KEY_VALUES_MISMATCH)
-		return fail(error_r, "%s: this is not the key of the "
+		return tls_fail(error_r, "%s: this is not the key of the "
 		            "certificate in %s", key, cert);
-	return fail(error_r, "%s: no private key in PEM, without a "
+	return tls_fail(error_r, "%s: no private key in PEM, without a "
 	            "passphrase, could be read from it: %s", key,
-	            openssl_words());
+	            tls_openssl_words());
 }
 
 /* Old devices know neither today's hashes nor today's key sizes, and many know

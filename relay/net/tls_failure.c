@@ -1,5 +1,7 @@
 #include "relay/net/tls_internal.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/err.h>
@@ -10,6 +12,25 @@ enum {
 	CIPHERS_NAMED = 12, /* of those a client offers */
 	CIPHER_WORDS_MAX = 600,
 };
+
+bool tls_fail(const char **error_r, const char *format, ...)
+{
+	static _Thread_local char error[600];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, sizeof(error), format, args);
+	va_end(args);
+	*error_r = error;
+	return false;
+}
+
+const char *tls_openssl_words(void)
+{
+	const char *words = ERR_reason_error_string(ERR_peek_last_error());
+
+	return words ? words : "OpenSSL gives no reason";
+}
 
 static const struct hint {
 	int reason;

@@ -39,6 +39,11 @@ struct tls_engine {
 	char *subject, *issuer;
 };
 
+/* The sentence, in thread-local memory until the next one; always false. */
+bool tls_fail(const char **error_r, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The last of OpenSSL's error queue. */
+const char *tls_openssl_words(void);
 /* Why the certificate at hand was not accepted, with the facts one needs to
  * mend it; the caller frees. */
 char *tls_verify_words(X509_STORE_CTX *store, const char *peer_name);
