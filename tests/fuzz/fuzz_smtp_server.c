@@ -98,7 +98,7 @@ static void on_event(void *ctx, const struct smtp_server_event *event)
 	struct session *session = ctx;
 
 	if (event->type == SMTP_SERVER_EV_REFUSED &&
-	    text_starts(event->refused.command, "DATA"))
+	    text_starts(text_trim(event->refused.command), "DATA"))
 		session->depends = true;
 	check_fields(event);
 	if (event->type != SMTP_SERVER_EV_DATA_CHUNK)
