@@ -24,7 +24,7 @@
 	X(LONG, "long header line folded")                            \
 	X(CONTROL, "control characters in the header dropped")        \
 	X(SEMICOLON, "semicolons between addresses made commas")      \
-	X(BLANK, "blank line inside a field, or before its colon, dropped")
+	X(BLANK, "blank line inside a field or before its colon dropped")
 
 enum field_repair {
 #define X(name, text) FIELD_REPAIR_BIT_##name,

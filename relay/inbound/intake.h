@@ -35,13 +35,13 @@ enum {
 #define INTAKE_REPAIR_MAP(X)                                            \
 	FIELD_REPAIR_MAP(X)                                             \
 	X(DATE, "Date added")                                           \
-	X(DATE_REPLACED, "Date replaced, it could not be right")        \
+	X(DATE_REPLACED, "Date replaced (it could not be right)")        \
 	X(DATE_FORM, "Date written as it should be")                    \
 	X(MESSAGE_ID, "Message-ID added")                               \
-	X(MESSAGE_ID_REPLACED, "Message-ID replaced, it was not valid") \
+	X(MESSAGE_ID_REPLACED, "Message-ID replaced (it was not valid)") \
 	X(FROM, "From missing")                                         \
 	X(FROM_ADDED, "From added")                                     \
-	X(FROM_REPLACED, "From replaced, it held no address")           \
+	X(FROM_REPLACED, "From replaced (it held no address)")           \
 	X(FROM_FORM, "From written as it should be")                    \
 	X(TO, "To: undisclosed-recipients added")                       \
 	X(MIME_VERSION, "MIME-Version added")                           \

@@ -17,7 +17,7 @@ struct repairs {
 };
 
 /* "empty lines between commands, Date added", in the order of the dialogue;
- * nothing when there was none. */
+ * nothing when there was none.  No words hold a comma. */
 void repairs_list(struct buf *out, const struct repairs *repairs);
 /* Is there anything that a careful sender would not have sent? */
 bool repairs_are_faults(const struct repairs *repairs);

@@ -1,5 +1,6 @@
 #include "relay/policy/rewrite_plan.h"
 
+#include "proto/field_text.h"
 #include "proto/smtp_path.h"
 
 /* More addresses of an old From than anybody answers to. */
@@ -10,14 +11,14 @@ enum { REPLY_TO_MAX = 50, FIELD_MAX = 128 * 1024 };
 static bool write_field(struct buf *out, struct text field, struct text name,
                         struct text address)
 {
-	struct buf line = BUF_INIT(FIELD_MAX);
+	struct buf value = BUF_INIT(FIELD_MAX), folded = BUF_INIT(FIELD_MAX);
 	bool ok;
 
-	buf_printf(&line, "%.*s: ", TEXT_ARG(field));
-	mailbox_print(&line, name, address);
-	buf_puts(&line, "\r\n");
-	ok = buf_text_append(out, buf_text(&line));
-	buf_free(&line);
+	mailbox_print(&value, name, address);
+	field_fold(&folded, field, buf_text(&value));
+	ok = buf_text_append(out, buf_text(&folded));
+	buf_free(&value);
+	buf_free(&folded);
 	return ok;
 }
 
@@ -56,27 +57,30 @@ static bool write_from(struct buf *out, const struct plan *plan)
 	                   text_of(plan->rewrite->from));
 }
 
-/* Those of the old From that can be answered, one a line. */
+/* Those of the old From that can be answered; several stand one a line. */
 static bool write_old_from(struct buf *out, struct text value)
 {
-	struct buf list = BUF_INIT(FIELD_MAX);
+	struct buf list = BUF_INIT(FIELD_MAX), field = BUF_INIT(FIELD_MAX);
 	struct mailbox mailbox;
 	unsigned n = 0;
-	bool ok = true;
+	bool ok;
 
 	mailbox_init(&mailbox);
 	while (n < REPLY_TO_MAX && mailbox_next(&mailbox, &value)) {
 		if (!address_is_answerable(buf_text(&mailbox.address)))
 			continue;
-		buf_puts(&list, n++ == 0 ? "Reply-To: " : ",\r\n ");
+		buf_puts(&list, n++ == 0 ? "" : ",\r\n ");
 		mailbox_print(&list, buf_text(&mailbox.name),
 		              buf_text(&mailbox.address));
 	}
-	if (n > 0)
-		ok = buf_puts(&list, "\r\n") &&
-		     buf_text_append(out, buf_text(&list));
+	if (n == 1)
+		field_fold(&field, text_of("Reply-To"), buf_text(&list));
+	else if (n > 1)
+		buf_printf(&field, "Reply-To: %s\r\n", buf_string(&list));
+	ok = buf_text_append(out, buf_text(&field));
 	mailbox_free(&mailbox);
 	buf_free(&list);
+	buf_free(&field);
 	return ok;
 }
 
