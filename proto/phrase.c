@@ -57,6 +57,13 @@ static size_t room(const struct phrase *phrase)
 	return len < phrase->limit ? phrase->limit - len : 0;
 }
 
+/* A name that was cut ends in a letter. */
+static void drop_blanks(struct buf *out)
+{
+	while (buf_len(out) > 0 && out->data[out->end - 1] == ' ')
+		out->end--;
+}
+
 static void put_quoted(struct phrase *phrase, struct text run)
 {
 	buf_putc(phrase->out, '"');
@@ -72,6 +79,7 @@ static void put_quoted(struct phrase *phrase, struct text run)
 		buf_putc(phrase->out, run.data[0]);
 		run = text_skip(run, 1);
 	}
+	drop_blanks(phrase->out);
 	buf_putc(phrase->out, '"');
 }
 
