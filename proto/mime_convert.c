@@ -236,8 +236,8 @@ static bool message_gets_field(const struct mime_convert *convert,
 	       needs_of(convert, part + 1) != 0;
 }
 
-/* The header ends with an empty line where it got one more field: what follows
- * was no field, but may look like one when it is encoded. */
+/* The header ends with an empty line where it got one more field, or where
+ * what follows is encoded: that was no field, but may look like one then. */
 static bool end_header(struct mime_convert *convert, unsigned part,
 		       struct text raw, struct buf *out)
 {
@@ -245,7 +245,8 @@ static bool end_header(struct mime_convert *convert, unsigned part,
 
 	begin_coding(convert, coding_of(&convert->walk.entity, needs));
 	if (!is_relabelled(convert, needs)) {
-		if (raw.len == 0 && message_gets_field(convert, part))
+		if (raw.len == 0 && (convert->coding != AS_IT_IS ||
+				     message_gets_field(convert, part)))
 			raw = text_of("\r\n");
 		return buf_text_append(out, raw);
 	}

@@ -121,6 +121,11 @@ static const struct {
 	  BYTES(MIXED N "--b" N TYPE("message/rfc822") CTE("7bit") N
 	        "Subject: x" N TYPE("text/plain") CTE("quoted-printable") N
 	        "=E4" N "--b--") },
+	{ "encoded text behind a header without its end", true,
+	  BYTES(TYPE("message/rfc822") N CTE("quoted-printable")
+	        "a\xe4 :b" N),
+	  BYTES(TYPE("message/rfc822") N CTE("quoted-printable") N
+	        "a=E4 :b" N) },
 	{ "a message without an empty line before it", true,
 	  BYTES(MIXED N "--b" N TYPE("message/rfc822") "\xe4" N "--b--"),
 	  BYTES(MIXED N "--b" N TYPE("message/rfc822") N
