@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "proto/buf.h"
 #include "proto/xalloc.h"
 #include "relay/config/provider.h"
 #include "relay/net/loop.h"
@@ -211,18 +212,36 @@ static bool is_of_microsoft(const struct account_config *account,
 	       text_find_nocase(words, text_of("5.7.60 ")) >= 0;
 }
 
+/* As PowerShell takes it for a word and nothing else: a device has thought of
+ * it, and an administrator will paste it. */
+static char *shell_word(const char *address)
+{
+	struct buf word = BUF_INIT(2 * strlen(address) + 2);
+
+	if (*address != '-' &&
+	    strspn(address, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.@_+-"
+	                    "abcdefghijklmnopqrstuvwxyz") == strlen(address))
+		return xstrdup(address);
+	buf_putc(&word, '\'');
+	for (; *address != '\0'; address++)
+		buf_puts(&word, *address == '\'' ? "''"
+		                                 : (char[]){ *address, '\0' });
+	buf_putc(&word, '\'');
+	return buf_steal(&word);
+}
+
 static void say(const struct account_config *account, const char *sender,
                 const char *reply)
 {
 	const char *identity = account_identity(account);
-	char *fix;
+	char *fix, *word = shell_word(sender);
 
 	if (is_of_microsoft(account, reply))
 		fix = xasprintf("grant Send As in Exchange Online PowerShell "
 		                "(Add-RecipientPermission %s -AccessRights "
 		                "SendAs -Trustee %s), wait until it holds, "
 		                "then change `senders` of the account and "
-		                "reload lanpost", sender, identity);
+		                "reload lanpost", word, identity);
 	else
 		fix = xstrdup("allow this sender for the account at the "
 		              "provider (Send As, a verified address or "
@@ -234,6 +253,7 @@ static void say(const struct account_config *account, const char *sender,
 	          F_STR("text", "the provider refuses this sender, so its mail "
 	                        "goes out as the account itself from now on"),
 	          F_STR("fix", fix));
+	free(word);
 	free(fix);
 }
 

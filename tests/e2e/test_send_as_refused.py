@@ -95,6 +95,23 @@ class SendAsRefused(TestCase):
         self.assertIn(f"Add-RecipientPermission {COPIER}", told["fix"])
         self.assertIn("senders", told["fix"])
 
+    def test_what_is_to_be_pasted_is_harmless(self):
+        """A device thinks of the address, an administrator pastes it."""
+        for sender, word in (('"$(calc);b"@x.test', """'"$(calc);b"@x.test'"""),
+                             ("o'neil@x.test", "'o''neil@x.test'"),
+                             ("-confirm@x.test", "'-confirm@x.test'")):
+            with self.subTest(sender=sender):
+                script = (f'stage=mail match="{USER}" reply=ok\n'
+                          f'stage=mail reply="{DENIED}"\n')
+                _, lanpost = self.pair(script, {"sender_policy": "pass"})
+                lanpost.send(scan("x").replace(b"printer@lan.test",
+                                               sender.encode()), sender=sender)
+                lanpost.wait_event("delivered")
+                told, = lanpost.events("warning", reason="sender-refused")
+                self.assertIn(f"Add-RecipientPermission {word} -AccessRights",
+                              told["fix"])
+                lanpost.stop()
+
     def test_many_messages_one_refusal(self):
         """Those that wait behind it, prepared already, too."""
         provider, lanpost = self.pair(refuse(DENIED), latency=10)
