@@ -133,6 +133,8 @@ static bool fill_header(struct delivery *delivery)
 		.sender = sender->sender,
 		.identity = sender->identity,
 		.any_sender = sender->any_sender,
+		.may_send_as = sender->any_from ? NULL : account_may_send_as,
+		.account = delivery->account,
 		.reply_to = sender->reply_to,
 	};
 	header.len = envelope->header_size;

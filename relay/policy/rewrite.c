@@ -44,7 +44,7 @@ static struct text shown_name(const struct plan *plan)
 		return text_of(plan->rewrite->from_name);
 	if (buf_len(&old->name) > 0)
 		return buf_text(&old->name);
-	if (text_is(address, plan->rewrite->from))
+	if (text_equal_nocase(address, plan->from))
 		return text_of("");
 	if (smtp_address_parse(address, &path))
 		return bare_local(&path);
@@ -54,7 +54,7 @@ static struct text shown_name(const struct plan *plan)
 static bool write_from(struct buf *out, const struct plan *plan)
 {
 	return write_field(out, text_of("From"), shown_name(plan),
-	                   text_of(plan->rewrite->from));
+	                   plan->from);
 }
 
 /* Those of the old From that can be answered; several stand one a line. */

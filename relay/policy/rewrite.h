@@ -15,6 +15,9 @@
  *                 there; receipts the old From asked for go where answers go,
  *                 or are not asked for
  *   with a sender Sender becomes it
+ *   with may_send_as  a From that stays keeps several addresses only if it says
+ *                 yes to each; else the first, about which the decision was,
+ *                 is all that stays, and Reply-To is added as above
  *
  * Signatures (DKIM, ARC) and Authentication-Results stay as long as none of
  * From, Sender and Reply-To changes, and go with the first change (RFC 6376
@@ -35,6 +38,9 @@ struct rewrite {
 	                          of a From that stays with several addresses;
 	                          NULL: none */
 	bool any_sender;       /* a Sender of the device's may stay */
+	bool (*may_send_as)(const struct account_config *account,
+	                    const char *address); /* NULL: all may */
+	const struct account_config *account;
 	struct reply_to_value reply_to; /* an address: always.  Original, none:
 	                                   where it changes who it is from;
 	                                   with none the device's goes too */

@@ -155,28 +155,55 @@ static bool is_clean(struct text value)
 }
 
 /* As it is to be, to the letter: a signature may hang on it. */
-static bool from_is_right(const struct found *found,
-                          const struct rewrite *rewrite)
+static bool from_is_right(const struct plan *plan)
 {
-	struct text name = buf_text(&found->from.mailbox.name);
+	const struct found *found = &plan->found;
+	const char *name = plan->rewrite->from_name;
 
 	return is_clean(buf_text(&found->from_value)) &&
-	       is_sole(&found->from, text_of(rewrite->from)) &&
-	       text_equal(address_of(&found->from), text_of(rewrite->from)) &&
-	       (rewrite->from_name == NULL ||
-	        text_equal(name, text_of(rewrite->from_name)));
+	       is_sole(&found->from, plan->from) &&
+	       text_equal(address_of(&found->from), plan->from) &&
+	       (name == NULL || text_equal(buf_text(&found->from.mailbox.name),
+	                                   text_of(name)));
 }
 
-static void plan_from(struct plan *plan)
+/* The first address has been asked about; the others would slip through
+ * beside it. */
+static bool may_send_as_all(const struct rewrite *rewrite, struct text value)
+{
+	struct mailbox mailbox;
+	bool may = true;
+
+	mailbox_init(&mailbox);
+	while (may && mailbox_next(&mailbox, &value))
+		may = rewrite->may_send_as(rewrite->account,
+		                           buf_string(&mailbox.address));
+	mailbox_free(&mailbox);
+	return may;
+}
+
+static struct text from_to_be(const struct plan *plan)
 {
 	const struct rewrite *rewrite = plan->rewrite;
 	const struct seen *from = &plan->found.from;
 
-	if (rewrite->from == NULL || from_is_right(&plan->found, rewrite))
+	if (rewrite->from != NULL)
+		return text_of(rewrite->from);
+	if (rewrite->may_send_as != NULL && from->mailbox.count > 1 &&
+	    !may_send_as_all(rewrite, buf_text(&plan->found.from_value)))
+		return address_of(from);
+	return text_of("");
+}
+
+static void plan_from(struct plan *plan)
+{
+	const struct seen *from = &plan->found.from;
+
+	plan->from = from_to_be(plan);
+	if (plan->from.len == 0 || from_is_right(plan))
 		return;
 	plan->writes_from = true;
-	plan->moves = from->mailbox.count > 0 &&
-	              !is_sole(from, text_of(rewrite->from));
+	plan->moves = from->mailbox.count > 0 && !is_sole(from, plan->from);
 }
 
 static bool sender_may_stay(const struct plan *plan)

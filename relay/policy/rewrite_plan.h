@@ -34,6 +34,7 @@ struct found {
 struct plan {
 	const struct rewrite *rewrite;
 	struct found found;
+	struct text from;        /* what is to be its only address; "": it stays */
 	bool writes_from;
 	bool moves;              /* From becomes another's: answers and receipts
 	                            would go astray */

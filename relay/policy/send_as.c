@@ -149,6 +149,7 @@ static void on_behalf(const struct question *q, struct send_as *out)
 		return;
 	}
 	keep(q, out, path_of_identity(q), "on behalf of From, by the rule");
+	out->any_from = true;
 	if (!text_is(text_of(q->from), q->identity))
 		out->sender = xstrdup(q->identity);
 }
@@ -188,7 +189,7 @@ static void by_policy(const struct question *q, struct send_as *out)
 	switch (q->account->sender_policy) {
 	case SENDER_PASS:
 		keep(q, out, q->path, "sender_policy = pass");
-		out->any_sender = true;
+		out->any_sender = out->any_from = true;
 		break;
 	case SENDER_REJECT:
 		by_reject(q, out);

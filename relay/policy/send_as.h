@@ -56,6 +56,7 @@ struct send_as {
 	char *sender;            /* for the Sender field; NULL: none of ours */
 	char *identity;          /* the account's, for rewrite.h; NULL: none */
 	bool any_sender;         /* a Sender of the device's may stay */
+	bool any_from;           /* and so may whoever else stands in From */
 	struct reply_to_value reply_to;
 	const char *reason;      /* why, in a few words, for log and check */
 	char *warning;           /* what the provider will do about it, by its

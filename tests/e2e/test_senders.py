@@ -537,6 +537,23 @@ class Injection(Site):
                 for original in got.get("X-Original-From"):
                     self.assertLessEqual(len(original), 998)
 
+    def test_nobody_slips_in_beside_a_sender(self):
+        """Each address in From is asked about, not the first alone."""
+        for policy in ("rewrite", "reject", "pass"):
+            provider = self.start(PracticeProvider(self.ca))
+            self.lanpost = self.start(Lanpost(account=provider.account(
+                senders="ceo@x.test", sender_policy=policy)))
+            for value in ("ceo@x.test, boss@bank.test",
+                          "Team: ceo@x.test, boss@bank.test;"):
+                self.accepted(mail(value, "both"), sender="ceo@x.test", client=1)
+            for got in provider.wait_arrived(2):
+                with self.subTest(policy=policy):
+                    shown = [a for _, a in self.person(got)]
+                    self.assertEqual(got.sender, "ceo@x.test")
+                    self.assertEqual("boss@bank.test" in shown,
+                                     policy == "pass")
+                    self.assertIn("ceo@x.test", shown)
+
     def test_envelope(self):
         """Control characters in an envelope field: 501, never passed on."""
         self.site("", accounts=(OFFICE,))

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "relay/policy/rewrite.h"
+#include "relay/policy/send_as.h"
 #include "tests/support/bytes.h"
 #include "tests/support/guarded.h"
 
@@ -16,6 +17,13 @@
 #define TO_DESK { REPLY_TO_ADDRESS, (char *)"desk@contoso.com" }
 
 enum { ROOM = 1024 * 1024, CASES_MIN = 100 };
+
+static char *const covered[] = { (char *)"*@old.example" };
+
+static const struct account_config account = {
+	.username = (char *)RELAY,
+	.senders = { .words = (char **)covered, .n = 1 },
+};
 
 static const struct {
 	const char *name;
@@ -29,6 +37,9 @@ static const struct {
 	              .reply_to = { REPLY_TO_NONE, NULL } } },
 	{ "behalf", { .sender = RELAY, .identity = RELAY } },
 	{ "stay", { .identity = RELAY } },
+	{ "senders", { .identity = RELAY,
+	               .may_send_as = account_may_send_as,
+	               .account = &account } },
 	{ "stay-desk", { .identity = RELAY, .reply_to = TO_DESK } },
 	{ "pass", { .identity = RELAY, .any_sender = true } },
 };
