@@ -126,5 +126,8 @@ void value_replace_text(void *field, struct text text); /* of a char * */
 
 /* "TEXT" and what is allowed; always false. */
 bool value_refuse(struct buf *why, struct text text, const char *allowed);
+/* An address to deliver to: with a domain that providers take, which has a dot
+ * or is an IP address in brackets. */
+bool value_is_recipient(struct text address);
 
 #endif

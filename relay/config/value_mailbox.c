@@ -71,13 +71,25 @@ static bool is_address(struct text text)
 	return smtp_address_parse(text, &path);
 }
 
+bool value_is_recipient(struct text address)
+{
+	struct smtp_path path;
+	struct text domain;
+
+	if (!smtp_address_parse(address, &path))
+		return false;
+	domain = smtp_path_domain(&path);
+	return smtp_is_address_literal(domain) ||
+	       memchr(domain.data, '.', domain.len) != NULL;
+}
+
 VALUE_PARSER(mailbox)
 {
 	(void)kind;
-	if (!is_address(text))
+	if (!value_is_recipient(text))
 		return value_refuse(why, text,
-				    "is not an address; write it like "
-				    "archive@example.com");
+				    "is not an address with a full domain; "
+				    "write it like archive@example.com");
 	value_replace_text(field, text);
 	return true;
 }

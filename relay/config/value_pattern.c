@@ -64,7 +64,6 @@ static bool add_mapping(struct recipient_map *map, struct text part,
 			struct buf *why)
 {
 	struct text pattern, address;
-	struct smtp_path path;
 
 	if (!split_mapping(part, &pattern, &address) || text_is(pattern, "<>"))
 		return value_refuse(why, part,
@@ -72,10 +71,11 @@ static bool add_mapping(struct recipient_map *map, struct text part,
 				    "old@example.com -> new@example.com");
 	if (!check_pattern(pattern, why))
 		return false;
-	if (!smtp_address_parse(address, &path))
+	if (!value_is_recipient(address))
 		return value_refuse(why, address,
-				    "is not an address; behind \"->\" stands "
-				    "one such as office@example.com");
+				    "is not an address with a full domain; "
+				    "behind \"->\" stands one such as "
+				    "office@example.com");
 	map->mappings =
 		value_grown(map->mappings, map->n, sizeof(*map->mappings));
 	map->mappings[map->n].pattern = text_dup(pattern);

@@ -361,8 +361,11 @@ static const struct {
 	  "a.conf:5: reply_to: \"orignal\" is not one of original, none or an "
 	  "address such as office@example.com" },
 	{ "[rule x]\nbcc = archive\n",
-	  "a.conf:5: bcc: \"archive\" is not an address; write it like "
-	  "archive@example.com" },
+	  "a.conf:5: bcc: \"archive\" is not an address with a full domain; "
+	  "write it like archive@example.com" },
+	{ "[rule x]\nbcc = archive@lan\n",
+	  "a.conf:5: bcc: \"archive@lan\" is not an address with a full "
+	  "domain; write it like archive@example.com" },
 	{ "[rule x]\nto_rewrite = a@b.example\n",
 	  "a.conf:5: to_rewrite: \"a@b.example\" is not pattern -> address; "
 	  "write it like old@example.com -> new@example.com" },
@@ -370,8 +373,11 @@ static const struct {
 	  "a.conf:5: to_rewrite: \"<> -> a@b.example\" is not pattern -> "
 	  "address; write it like old@example.com -> new@example.com" },
 	{ "[rule x]\nto_rewrite = *@b.example -> *@c.example x\n",
-	  "a.conf:5: to_rewrite: \"*@c.example x\" is not an address; behind "
-	  "\"->\" stands one such as office@example.com" },
+	  "a.conf:5: to_rewrite: \"*@c.example x\" is not an address with a "
+	  "full domain; behind \"->\" stands one such as office@example.com" },
+	{ "[rule x]\nto_rewrite = *@lan -> office@lan\n",
+	  "a.conf:5: to_rewrite: \"office@lan\" is not an address with a full "
+	  "domain; behind \"->\" stands one such as office@example.com" },
 	{ "[rule x]\nadd_domain = @b.example\n",
 	  "a.conf:5: add_domain: \"@b.example\" is not a full domain; write it "
 	  "like example.com" },
