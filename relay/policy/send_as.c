@@ -173,11 +173,13 @@ static void by_rewrite(const struct question *q, struct send_as *out)
 static void by_reject(const struct question *q, struct send_as *out)
 {
 	if (!q->path_ok && *q->path != '\0')
-		reject(out, "this account may not send as the envelope sender "
-		            "(sender_policy = reject)");
+		reject(out, "This account may not send as the envelope sender: "
+		            "use one that `senders` of the account covers, or "
+		            "add it there (sender_policy = reject)");
 	else if (q->from != NULL && !q->from_ok)
-		reject(out, "this account may not send as the From address "
-		            "(sender_policy = reject)");
+		reject(out, "This account may not send as the From address: "
+		            "use one that `senders` of the account covers, or "
+		            "add it there (sender_policy = reject)");
 	else if (q->path_ok || q->from_ok || q->identity != NULL)
 		by_rewrite(q, out);
 	else
