@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/xalloc.h"
+#include "relay/queue/envelope.h"
 #include "relay/report/log.h"
 
 enum {
@@ -148,9 +149,10 @@ static bool handle(struct session *session,
 		break;
 	case SMTP_SERVER_EV_REFUSED:
 		session_log_refused(session, event);
+		envelope_free(&session->refused);
 		break;
 	case SMTP_SERVER_EV_RESET:
-		transaction_free(&session->transaction);
+		session_on_reset(session);
 		break;
 	case SMTP_SERVER_EV_CLOSE:
 		return false;
@@ -383,6 +385,7 @@ void session_free(struct session *session)
 {
 	session->settings.on_end(session->settings.ctx, session);
 	session_login_free(session);
+	envelope_free(&session->refused);
 	transaction_free(&session->transaction);
 	smtp_server_free(&session->smtp);
 	timer_free(&session->deadline);

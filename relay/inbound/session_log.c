@@ -26,35 +26,65 @@ struct remark {
 	int64_t octets;        /* of unfinished data; -1: not said */
 	const char *tail, *fix;
 	struct text user;      /* data NULL: not said */
+	struct text address;   /* of the MAIL or RCPT that is refused, or NULL */
 };
+
+/* Whom a rejection is about: of the open transaction, or of the one whose data
+ * is refused at its end. */
+struct parties {
+	const char *id; /* NULL: no transaction */
+	char *from, *to; /* owned */
+};
+
+static void find_parties(const struct session *session,
+                         const struct remark *remark, bool is_data,
+                         char id[static MESSAGE_ID_TEXT],
+                         struct parties *parties_r)
+{
+	const struct envelope *envelope = envelope_of(session);
+
+	if (envelope == NULL && is_data)
+		envelope = session->refused;
+	*parties_r = (struct parties){ 0 };
+	if (envelope == NULL) {
+		if (remark->address.data != NULL)
+			parties_r->from = text_dup(remark->address);
+		return;
+	}
+	parties_r->id = message_id_print(envelope->id, id);
+	parties_r->from = text_dup(text_of(envelope->reverse_path));
+	if (remark->address.data != NULL)
+		parties_r->to = text_dup(remark->address);
+	else if (envelope->n_recipients > 0)
+		parties_r->to = envelope_recipient_list(envelope,
+		                                        RECIPIENT_QUEUED, 500);
+}
 
 static void log_rejected(struct session *session, const char *command,
                          const struct smtp_reply *reply,
                          const struct remark *remark)
 {
-	const struct envelope *envelope = envelope_of(session);
 	struct buf line = BUF_INIT(REPLY_MAX);
 	struct log_field octets = F_INT("octets", remark->octets);
-	char id[MESSAGE_ID_TEXT], *to = NULL;
+	char id[MESSAGE_ID_TEXT];
+	struct parties parties;
 
 	if (remark->octets < 0)
 		octets = F_STR("octets", NULL);
 	smtp_reply_line(&line, reply);
-	if (envelope != NULL)
-		to = envelope_recipient_list(envelope, RECIPIENT_QUEUED, 500);
-	log_event(LOG_WARN, EVENT_REJECTED,
-	          F_STR("id", envelope ? message_id_print(envelope->id, id)
-	                               : NULL),
+	find_parties(session, remark, strcmp(command, "DATA") == 0, id,
+	             &parties);
+	log_event(LOG_WARN, EVENT_REJECTED, F_STR("id", parties.id),
 	          F_STR("client", session->client_text),
 	          F_STR("device", device_name(session)),
 	          F_STR("listener", session->listener->name),
-	          F_STR("from", envelope ? envelope->reverse_path : NULL),
-	          F_STR("to", to), F_STR("command", command),
-	          F_TEXT("user", remark->user),
+	          F_STR("from", parties.from), F_STR("to", parties.to),
+	          F_STR("command", command), F_TEXT("user", remark->user),
 	          F_TEXT("reply", buf_text(&line)), octets,
 	          F_STR("tail", remark->tail), F_STR("fix", remark->fix));
 	buf_free(&line);
-	free(to);
+	free(parties.to);
+	free(parties.from);
 }
 
 void session_log_rejected(struct session *session, const char *command,
@@ -62,6 +92,14 @@ void session_log_rejected(struct session *session, const char *command,
 {
 	log_rejected(session, command, reply,
 	             &(struct remark){ .octets = -1 });
+}
+
+void session_log_rejected_address(struct session *session, const char *command,
+                                  struct text address,
+                                  const struct smtp_reply *reply)
+{
+	log_rejected(session, command, reply,
+	             &(struct remark){ .octets = -1, .address = address });
 }
 
 /* ---- refusals that have a cure ---- */
@@ -105,10 +143,16 @@ void session_log_refused(struct session *session,
 void session_log_failed_login(struct session *session, struct text user,
                               const struct smtp_reply *reply)
 {
+	static const char wrong_login[] =
+		"correct user name and password in the device; or write a "
+		"line of \"lanpost password USER\" to the file in auth of "
+		"this listener and reload lanpost";
+
 	if (user.len > USER_LOGGED_MAX)
 		user.len = USER_LOGGED_MAX;
 	log_rejected(session, "AUTH", reply,
-	             &(struct remark){ .octets = -1, .user = user });
+	             &(struct remark){ .octets = -1, .user = user,
+		             .fix = reply->code == 535 ? wrong_login : NULL });
 }
 
 /* ---- data without an end ---- */

@@ -1,5 +1,7 @@
 #include "relay/inbound/session_private.h"
 
+#include "relay/queue/envelope.h"
+
 static void on_transaction_drain(void *ctx)
 {
 	session_update_reading(ctx);
@@ -37,6 +39,16 @@ static struct origin origin_of(const struct session *session)
 	};
 }
 
+static void answer_path(struct session *session, const char *command,
+                        const struct smtp_path *path,
+                        const struct smtp_reply *reply)
+{
+	if (!smtp_reply_positive(reply))
+		session_log_rejected_address(session, command, path->address,
+		                             reply);
+	smtp_server_reply(session->smtp, reply);
+}
+
 void session_on_mail(struct session *session,
                      const struct smtp_server_event *event)
 {
@@ -53,7 +65,7 @@ void session_on_mail(struct session *session,
 			session->services, session->config, &origin,
 			&event->mail.path, params->has_size ? params->size : 0,
 			&callbacks, session, &reply);
-	session_answer(session, "MAIL", &reply);
+	answer_path(session, "MAIL", &event->mail.path, &reply);
 }
 
 void session_on_rcpt(struct session *session,
@@ -62,7 +74,7 @@ void session_on_rcpt(struct session *session,
 	struct smtp_reply reply = smtp_reply_make(250, "2.1.5", "Recipient ok");
 
 	transaction_recipient(session->transaction, &event->rcpt.path, &reply);
-	session_answer(session, "RCPT", &reply);
+	answer_path(session, "RCPT", &event->rcpt.path, &reply);
 }
 
 void session_on_data(struct session *session)
@@ -96,6 +108,16 @@ void session_on_data_end(struct session *session,
 	if (transaction_end(session->transaction, stats, &refusal))
 		return; /* on_transaction_done() answers */
 	session_answer(session, "DATA", &refusal);
+	transaction_free(&session->transaction);
+}
+
+/* Whose data was refused while it came is told with the reply, at its end. */
+void session_on_reset(struct session *session)
+{
+	envelope_free(&session->refused);
+	if (smtp_server_state(session->smtp) == SMTP_SERVER_DATA &&
+	    session->transaction != NULL)
+		session->refused = transaction_drop(&session->transaction);
 	transaction_free(&session->transaction);
 }
 

@@ -26,6 +26,7 @@ struct session {
 	struct stream *stream;        /* NULL once the device is gone */
 	struct smtp_server *smtp;
 	struct transaction *transaction;
+	struct envelope *refused;     /* whose data is refused, until its end */
 	struct session_login *login;  /* between AUTH and its verdict */
 	struct timer *deadline;
 	struct address client;
@@ -70,6 +71,7 @@ void session_on_data(struct session *session);
 void session_on_chunk(struct session *session, struct text chunk);
 void session_on_data_end(struct session *session,
                          const struct smtp_data_stats *stats);
+void session_on_reset(struct session *session);
 bool session_is_committing(const struct session *session);
 
 /* ---- session_login.c ---- */
@@ -100,6 +102,10 @@ void session_on_tls_hello(struct session *session);
 
 void session_log_rejected(struct session *session, const char *command,
                           const struct smtp_reply *reply);
+/* Of a MAIL or RCPT, and of the address it names. */
+void session_log_rejected_address(struct session *session, const char *command,
+                                  struct text address,
+                                  const struct smtp_reply *reply);
 /* The engine's own refusals. */
 void session_log_refused(struct session *session,
                          const struct smtp_server_event *event);

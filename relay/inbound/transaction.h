@@ -65,6 +65,8 @@ bool transaction_end(struct transaction *transaction,
 bool transaction_is_committing(const struct transaction *transaction);
 /* Not while it is committing.  After on_done it frees what is left. */
 void transaction_free(struct transaction **transaction);
+/* The same, when its data is refused: the envelope is left for the log. */
+struct envelope *transaction_drop(struct transaction **transaction);
 
 /* For the log; NULL once the queue has it. */
 const struct envelope *

@@ -110,3 +110,12 @@ void transaction_commit(void *ctx, const char *error, bool full)
 	store_accept(t->services->store, t->envelopes, t->n_envelopes, t->body,
 	             on_accepted, t);
 }
+
+struct envelope *transaction_drop(struct transaction **transaction)
+{
+	struct envelope *envelope = (*transaction)->draft;
+
+	(*transaction)->draft = NULL;
+	transaction_free(transaction);
+	return envelope;
+}

@@ -208,6 +208,7 @@ class Logins(TestCase):
                             reply=lambda r, code=code: r.startswith(code))
                         if login:
                             self.assertEqual(rejected["user"], login[0])
+                            self.assertIn("lanpost password", rejected["fix"])
                         else:
                             self.assertIn("auth of this listener",
                                           rejected["fix"])

@@ -55,6 +55,29 @@ class Recipients(TestCase):
             with self.subTest(pipelining=pipelining, caps=caps):
                 self.story(pipelining, caps)
 
+    def test_the_log_names_who_was_refused(self):
+        """At RCPT the one recipient, behind the data all of them."""
+        provider = self.start(PracticeProvider(self.ca))
+        lanpost = self.start(Lanpost(account=provider.account()))
+        client = lanpost.raw()
+        client.ask("EHLO x")
+        client.ask("MAIL FROM:<p@lan.test>")
+        client.ask("RCPT TO:<good@example.test>")
+        self.assertEqual(client.ask("RCPT TO:<bad@nas>")[:9], "550 5.1.6")
+        rejected = lanpost.wait_event("rejected", command="RCPT")
+        self.assertEqual(rejected["from"], "p@lan.test")
+        self.assertEqual(rejected["to"], "bad@nas")
+        client.ask("RCPT TO:<other@example.test>")
+        client.ask("DATA")
+        client.send(b"Subject: x\r\n\r\na\0b\r\n.\r\n")
+        self.assertEqual(client.reply()[:9], "554 5.6.0")
+        rejected = lanpost.wait_event("rejected", command="DATA")
+        self.assertEqual(rejected["to"], "good@example.test,other@example.test")
+        self.assertEqual(client.ask("DATA")[:3], "503")
+        again = lanpost.wait_event("rejected", command="DATA", count=2)
+        self.assertNotIn("to", again)
+        client.close()
+
     def test_only_the_deferred_are_tried_again(self):
         provider = self.start(PracticeProvider(
             self.ca, 'stage=rcpt match="5*" reply="550 5.1.1 no such user"\n'
