@@ -82,6 +82,10 @@ static void log_tls_error(const struct session *session, const char *error,
 
 static const char *fix_for_age(const struct session *session)
 {
+	if (session->listener->tls_min > 0x0303)
+		return "set tls_min = 1.2, the default, on this listener; for "
+		       "a device that is older still, set tls_min = 1.0 on a "
+		       "listener for old devices";
 	if (session->listener->tls_min > 0x0301)
 		return "set tls_min = 1.0 on a listener for old devices";
 	return "the device is too old for TLS: switch TLS off in it, and let "

@@ -182,6 +182,13 @@ class ListenerTls(TestCase):
         self.assertRegex(s_client(other, "-tls1", "-cipher",
                                   "AES128-SHA:@SECLEVEL=0"), "TLSv1\n")
 
+    def test_a_listener_that_asks_for_too_much(self):
+        lanpost = self.lanpost(tls="implicit", tls_min="1.3")
+        self.story(lanpost, "-tls1_2")
+        error = lanpost.wait_event("tls-error")
+        self.assertIn("offers at most TLS 1.2", error["error"])
+        self.assertIn("set tls_min = 1.2", error["fix"])
+
     # ---- in the wrong place, at the wrong time
 
     def test_commands_behind_starttls(self):
