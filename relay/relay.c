@@ -222,7 +222,7 @@ static void log_reloaded(const struct config *old, const struct config *now)
 	log_event(LOG_INFO, EVENT_RELOADED, F_STR("config", now->path));
 	if (key != NULL)
 		log_event(LOG_WARN, EVENT_WARNING, F_STR("key", key),
-		          F_STR("text", "this key has changed, and takes effect "
+		          F_STR("text", "this has changed, and takes effect "
 		                        "only at the next start"));
 }
 
