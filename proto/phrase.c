@@ -57,30 +57,42 @@ static size_t room(const struct phrase *phrase)
 	return len < phrase->limit ? phrase->limit - len : 0;
 }
 
-/* A name that was cut ends in a letter. */
-static void drop_blanks(struct buf *out)
+static bool is_escaped(char c)
 {
-	while (buf_len(out) > 0 && out->data[out->end - 1] == ' ')
-		out->end--;
+	return c == '"' || c == '\\';
 }
 
+/* As much of the run as may stand between quotes in this many octets. */
+static struct text cut_quoted(struct text run, size_t octets)
+{
+	size_t len = 0, used = 2;
+
+	while (len < run.len) {
+		used += 1u + is_escaped(run.data[len]);
+		if (used > octets)
+			break;
+		len++;
+	}
+	run.len = len;
+	return text_trim(run);
+}
+
+/* What is left of a name that is cut may need no quotes. */
 static void put_quoted(struct phrase *phrase, struct text run)
 {
-	buf_putc(phrase->out, '"');
-	while (run.len > 0) {
-		bool special = run.data[0] == '"' || run.data[0] == '\\';
+	struct text cut = cut_quoted(run, room(phrase));
+	bool bare = is_atoms(cut);
 
-		if (room(phrase) < 2u + special) {
-			phrase->full = true;
-			break;
-		}
-		if (special)
+	phrase->full = cut.len < run.len;
+	if (cut.len == 0)
+		return;
+	buf_puts(phrase->out, bare ? "" : "\"");
+	for (size_t i = 0; i < cut.len; i++) {
+		if (is_escaped(cut.data[i]))
 			buf_putc(phrase->out, '\\');
-		buf_putc(phrase->out, run.data[0]);
-		run = text_skip(run, 1);
+		buf_putc(phrase->out, cut.data[i]);
 	}
-	drop_blanks(phrase->out);
-	buf_putc(phrase->out, '"');
+	buf_puts(phrase->out, bare ? "" : "\"");
 }
 
 static void put_atoms(struct phrase *phrase, struct text run)
