@@ -26,6 +26,7 @@ struct spool {
 	/* What the file system said last. */
 	bool disk_known, disk_inodes_low;
 	uint64_t disk_asked_ms, disk_free;
+	uint64_t disk_asked_used; /* spool_used() when the disk was asked */
 };
 
 enum {
@@ -178,10 +179,20 @@ static void look_at_disk(struct spool *spool, uint64_t now_ms)
 		return;
 	spool->disk_known = true;
 	spool->disk_asked_ms = now_ms;
+	spool->disk_asked_used = spool_used(spool);
 	spool->disk_free = UINT64_MAX;
 	spool->disk_inodes_low = false;
 	ask_disk(spool, spool->folder_fd);
 	ask_disk(spool, spool->bodies_fd);
+}
+
+/* What came since the disk was asked has taken its room already. */
+static uint64_t disk_free_now(const struct spool *spool)
+{
+	uint64_t used = spool_used(spool), asked = spool->disk_asked_used;
+	uint64_t grown = used > asked ? used - asked : 0;
+
+	return spool->disk_free > grown ? spool->disk_free - grown : 0;
 }
 
 static bool exceeds(uint64_t a, uint64_t b, uint64_t limit)
@@ -197,7 +208,7 @@ enum spool_room spool_room(struct spool *spool, uint64_t octets,
 		return SPOOL_FULL;
 	look_at_disk(spool, now_ms);
 	if (spool->disk_inodes_low ||
-	    exceeds(spool->min_free, octets, spool->disk_free))
+	    exceeds(spool->min_free, octets, disk_free_now(spool)))
 		return SPOOL_DISK_LOW;
 	return SPOOL_ROOM;
 }

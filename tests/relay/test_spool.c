@@ -244,6 +244,10 @@ static void test_room_while_the_disk_has_some(void **state)
 	assert_int_equal(spool_room(spool, UINT64_C(1) << 60, 5000),
 			 SPOOL_DISK_LOW);
 	assert_int_equal(spool_room(spool, 1, 5000), SPOOL_ROOM);
+	/* A burst counts before the disk is asked again. */
+	spool_add(spool, UINT64_C(1) << 60);
+	assert_int_equal(spool_room(spool, 1, 5000), SPOOL_DISK_LOW);
+	assert_int_equal(spool_room(spool, 1, 10000), SPOOL_ROOM);
 	spool_close(&spool);
 }
 
