@@ -154,6 +154,19 @@ bool destinations_settle(struct destinations *destinations,
 
 /* ---- the messages they become ---- */
 
+size_t destinations_parts(const struct destinations *destinations)
+{
+	const struct destination *list = destinations->list;
+	size_t i, k, n = 0;
+
+	for (i = 0; i < destinations->n; i++) {
+		for (k = 0; k < i && list[k].rule != list[i].rule; k++)
+			;
+		n += k == i;
+	}
+	return n;
+}
+
 static bool is_of(const struct envelope *envelope,
                   const struct destination *destination)
 {

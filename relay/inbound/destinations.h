@@ -50,6 +50,8 @@ bool destinations_add(struct destinations *destinations,
 bool destinations_settle(struct destinations *destinations,
                          struct smtp_reply *refusal_r);
 
+/* How many messages it will be: one for each rule. */
+size_t destinations_parts(const struct destinations *destinations);
 /* One envelope for each rule, with its account, recipients and bcc.  draft
  * becomes the first; the others are its siblings with ids of their own. */
 struct envelope **destinations_divide(const struct destinations *destinations,

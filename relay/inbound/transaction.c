@@ -355,6 +355,16 @@ static bool settle(struct transaction *t, struct smtp_reply *refusal_r)
 	       senders_ok(t, refusal_r);
 }
 
+/* Each part has a body of its own; the first has been counted. */
+static bool has_room_for_parts(const struct transaction *t,
+                               struct smtp_reply *refusal_r)
+{
+	size_t n = destinations_parts(&t->destinations);
+
+	return n < 2 || has_room(t->services, (n - 1) * body_size(t->body),
+	                         refusal_r);
+}
+
 void transaction_set_quirks(struct transaction *t, unsigned quirks)
 {
 	t->origin.quirks = quirks;
@@ -367,6 +377,7 @@ bool transaction_end(struct transaction *t, const struct smtp_data_stats *stats,
 		return refuse_header(t, refusal_r);
 	if (!settle(t, refusal_r) ||
 	    !fits_all(t, stats->octets, refusal_r) ||
+	    !has_room_for_parts(t, refusal_r) ||
 	    !repairs_ok(t, stats, refusal_r))
 		return false;
 	intake_free(&t->intake);

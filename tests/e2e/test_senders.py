@@ -537,6 +537,19 @@ class Injection(Site):
                 for original in got.get("X-Original-From"):
                     self.assertLessEqual(len(original), 998)
 
+    def test_parts_are_within_the_spool(self):
+        """One message for each rule, and a body for each: counted before."""
+        provider = self.start(PracticeProvider(self.ca))
+        self.lanpost = self.start(Lanpost(
+            account=provider.account(), relay={"max_spool_size": "1M"},
+            more="".join(f"[rule r{n}]\nto = r{n}@*\n" for n in range(50))))
+        message = mail("x@lan.test") + b"x" * 70 + (b"\r\n" + b"y" * 70) * 700
+        everybody = tuple(f"r{n}@example.test" for n in range(50))
+        _, reply = self.hand_in(message, to=everybody, client=1)
+        self.assertIn("452 4.3.1 The spool is full", reply)
+        self.accepted(message, to=everybody[:3], client=1)
+        self.assertEqual(len(provider.wait_arrived(3)), 3)
+
     def test_nobody_slips_in_beside_a_sender(self):
         """Each address in From is asked about, not the first alone."""
         for policy in ("rewrite", "reject", "pass"):
