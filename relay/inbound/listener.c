@@ -52,16 +52,27 @@ size_t listener_sessions(const struct listener *listener)
 	return listener->n_sessions;
 }
 
-static const struct listener_config *config_in(const struct listener *listener,
-                                               const struct config *config)
+static const struct listener_config *find_config(const char *name,
+                                                 const struct config *config)
 {
 	size_t i;
 
 	for (i = 0; i < config->n_listeners; i++) {
-		if (strcmp(config->listeners[i].name, listener->name) == 0)
+		if (strcmp(config->listeners[i].name, name) == 0)
 			return &config->listeners[i];
 	}
-	return &config->listeners[0];
+	return NULL;
+}
+
+/* One whose section went at a reload has that of the first, and takes nobody
+ * in; see is_gone(). */
+static const struct listener_config *config_in(const struct listener *listener,
+                                               const struct config *config)
+{
+	const struct listener_config *found =
+		find_config(listener->name, config);
+
+	return found != NULL ? found : &config->listeners[0];
 }
 
 static const struct listener_config *config_of(const struct listener *listener)
@@ -168,7 +179,7 @@ static void log_refused(struct listener *listener,
 	          F_STR("reason", reason), F_STR("fix", fix));
 }
 
-/* Too many: one line, and the line is cut.  Where TLS comes first it could not
+/* One line, and the line is cut.  Where TLS comes first it could not
  * be read, and a handshake is more than there is room for. */
 static void turn_away(struct listener *listener, struct stream **stream,
                       const char *reason, const char *words, const char *fix)
@@ -181,6 +192,18 @@ static void turn_away(struct listener *listener, struct stream **stream,
 	line[len - 2] = '\0';
 	log_refused(listener, stream_peer(*stream), line, reason, fix);
 	stream_close(stream);
+}
+
+/* Its rules went with its section; nobody comes in by those of another. */
+static bool is_gone(struct listener *listener, struct stream **stream)
+{
+	if (find_config(listener->name, listener->services->config) != NULL)
+		return false;
+	turn_away(listener, stream, "listener-removed",
+	          "Mail is no longer taken on this port",
+	          "restart lanpost, which closes the port, or put the "
+	          "[listener] back");
+	return true;
 }
 
 static bool is_too_many(struct listener *listener, struct stream **stream)
@@ -261,7 +284,7 @@ static void on_connection(void *ctx, struct stream *stream)
 		stream_close(&stream);
 		return;
 	}
-	if (is_too_many(listener, &stream))
+	if (is_gone(listener, &stream) || is_too_many(listener, &stream))
 		return;
 	verdict = access_check_behind(config_of(listener), stream_peer(stream),
 	                              &listener->gateways);

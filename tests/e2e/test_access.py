@@ -1,8 +1,11 @@
 """Who may submit: allow, deny, the caps on connections; refused clients are
 told why, and the log says so with the fix."""
 
+import signal
+import socket
+
 from e2e_providers import PracticeProvider
-from e2e_tools import has_ipv6, loopback, wait_until
+from e2e_tools import DEADLINE, free_port, has_ipv6, loopback, wait_until
 from lanpost_e2e import Lanpost, TestCase, main
 
 FRIEND, STRANGER, GUEST = "127.1.1.10", "127.1.2.20", "127.1.1.66"
@@ -60,6 +63,28 @@ class Access(TestCase):
         first.close()
         wait_until(lambda: self.greeting(lanpost, FRIEND)[:3] == "220",
                            "a free place")
+
+    def test_a_listener_that_goes_at_a_reload(self):
+        """Its rules are gone: nobody comes in by those of another."""
+        provider = self.start(PracticeProvider(self.ca))
+        lanpost = Lanpost(account=provider.account())
+        door = (lanpost.address[0], free_port(lanpost.address[0]))
+        lanpost.more = ("[listener guests]\naddress = %s:%d\n" % door)
+        self.start(lanpost)
+
+        def greeting():
+            with socket.create_connection(door, DEADLINE) as client:
+                return client.recv(200)[:3]
+
+        self.assertEqual(greeting(), b"220")
+        mark, lanpost.more = lanpost.mark(), ""
+        lanpost.write_config()
+        lanpost.signal(signal.SIGHUP)
+        lanpost.wait_event("reloaded", since=mark)
+        self.assertEqual(greeting(), b"421")
+        lanpost.wait_event("refused", listener="guests",
+                           reason="listener-removed")
+        self.assertEqual(self.greeting(lanpost, FRIEND)[:3], "220")
 
     def test_several_addresses(self):
         provider = self.start(PracticeProvider(self.ca))
