@@ -143,7 +143,8 @@ bool base64_lines_finish(struct base64_lines *lines, struct buf *out)
 	return true;
 }
 
-/* A line begun here begins with what base64 is made of: it is no boundary. */
+/* A line begun here begins with what base64 is made of, and none with a hyphen:
+ * it is no boundary, whatever was left out before it. */
 bool base64_wrap(unsigned *column, struct text piece, struct buf *out)
 {
 	char *room = buf_room(out, 2 * piece.len + PAD_ROOM), *end = room;
@@ -154,7 +155,7 @@ bool base64_wrap(unsigned *column, struct text piece, struct buf *out)
 		char c = piece.data[i];
 		bool is_line_end = c == '\r' || c == '\n';
 
-		if ((unsigned char)c > 127)
+		if ((unsigned char)c > 127 || (*column == 0 && c == '-'))
 			continue;
 		if (*column == LINE_COLUMNS && !is_line_end) {
 			if (value_of(c) < 0 && c != '=')

@@ -27,9 +27,9 @@ bool base64_lines_add(struct base64_lines *lines, struct text piece,
                       struct buf *out);
 bool base64_lines_finish(struct base64_lines *lines, struct buf *out);
 
-/* Base64 with lines of any length: those over 76 are wrapped, and octets above
- * 127, which no decoder heeds (RFC 2045 6.8), are left out.  *column is 0 at
- * the beginning. */
+/* Base64 with lines of any length: those over 76 are wrapped; octets above 127
+ * and hyphens that begin a line, which no decoder heeds (RFC 2045 6.8), are left
+ * out.  *column is 0 at the beginning. */
 bool base64_wrap(unsigned *column, struct text piece, struct buf *out);
 
 #endif

@@ -163,16 +163,33 @@ static bool is_same_type(const struct rfc5322_field *field, struct text mended)
 			  text_make(behind.boundary, behind.boundary_len));
 }
 
-static bool put_without_8bit(struct text raw, struct buf *out)
+static void without_8bit(struct text raw, struct buf *out)
 {
-	char *room = buf_room(out, raw.len);
-
-	if (room == NULL)
-		return false;
 	for (size_t i = 0; i < raw.len; i++)
-		room[i] = (unsigned char)raw.data[i] > 127 ? '?' : raw.data[i];
-	buf_added(out, raw.len);
-	return true;
+		buf_putc(out, (unsigned char)raw.data[i] > 127 ? '?'
+							      : raw.data[i]);
+}
+
+/* Where encoding would move the boundary, "?" stands for what is 8-bit.  In a
+ * boundary itself nothing may be (RFC 2046 5.1.1), and nobody finds its parts. */
+static bool put_plain(struct mime_convert *convert,
+		      const struct rfc5322_field *field, struct buf *out)
+{
+	struct buf plain = BUF_INIT(field->raw.len);
+	struct buf folded = BUF_INIT(MENDED_FIELD_MAX);
+	struct rfc5322_field copy;
+	struct text best;
+	bool is_done;
+
+	without_8bit(field->raw, &plain);
+	rfc5322_field_make(&copy, buf_text(&plain));
+	field_repair(&folded, &copy, convert->plan.charset);
+	best = is_same_type(field, buf_text(&folded)) ? buf_text(&folded)
+						      : buf_text(&plain);
+	is_done = buf_text_append(out, best);
+	buf_free(&plain);
+	buf_free(&folded);
+	return is_done;
 }
 
 static bool put_mended(struct mime_convert *convert,
@@ -184,7 +201,7 @@ static bool put_mended(struct mime_convert *convert,
 	field_repair(&mended, field, convert->plan.charset);
 	if (rfc5322_field_is(field, "Content-Type") &&
 	    !is_same_type(field, buf_text(&mended)))
-		is_done = put_without_8bit(field->raw, out);
+		is_done = put_plain(convert, field, out);
 	else
 		is_done = buf_text_append(out, buf_text(&mended));
 	buf_free(&mended);

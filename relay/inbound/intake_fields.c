@@ -178,6 +178,27 @@ static void put_from(struct intake *intake, struct text name,
 	buf_free(&mailbox);
 }
 
+/* Does it still hold an address when what is 8-bit in it is encoded? */
+static bool survives(const struct intake *intake,
+                     const struct rfc5322_field *field)
+{
+	struct buf mended = BUF_INIT(FIELD_REPAIR_GROWTH * field->raw.len +
+	                             FIELD_LINE_MAX);
+	struct rfc5322_field copy;
+	struct mailbox mailbox;
+	bool is_so;
+
+	if (field_needs(field) == 0)
+		return true;
+	field_repair(&mended, field, intake->settings.charset);
+	rfc5322_field_make(&copy, buf_text(&mended));
+	mailbox_init(&mailbox);
+	is_so = mailbox_parse(&mailbox, copy.value);
+	mailbox_free(&mailbox);
+	buf_free(&mended);
+	return is_so;
+}
+
 static void take_from_line(struct intake *intake,
                            const struct rfc5322_field *field, struct text line)
 {
@@ -185,6 +206,8 @@ static void take_from_line(struct intake *intake,
 	struct intake_from from;
 
 	intake_from_read(&from, line);
+	if (from.kind == INTAKE_FROM_GOOD && !survives(intake, field))
+		from.kind = INTAKE_FROM_MENDED;
 	if (from.kind == INTAKE_FROM_MENDED) {
 		put_from(intake, buf_text(&from.name), buf_text(&from.address));
 		put_original(intake, "X-Original-From", line);

@@ -121,6 +121,11 @@ static const struct {
 	  BYTES(MIXED N "--b" N TYPE("message/rfc822") CTE("7bit") N
 	        "Subject: x" N TYPE("text/plain") CTE("quoted-printable") N
 	        "=E4" N "--b--") },
+	{ "base64 that would become a boundary", true,
+	  BYTES(MIXED N "--b" N CTE("base64") N "AAAA" N "\xe4--b" N
+	        "AAAA" N "--b--"),
+	  BYTES(MIXED N "--b" N CTE("base64") N "AAAA" N "b" N
+	        "AAAA" N "--b--") },
 	{ "encoded text behind a header without its end", true,
 	  BYTES(TYPE("message/rfc822") N CTE("quoted-printable")
 	        "a\xe4 :b" N),

@@ -106,13 +106,28 @@ static bool has_same_parts(struct text a, struct text b)
 	return is_same;
 }
 
+/* A boundary that is too long for a line stays, and with it the need: then
+ * mending changes nothing more. */
+static bool is_settled(struct text out, const char *plan)
+{
+	struct buf again = BUF_INIT(ROOM);
+	bool is_same;
+
+	is_same = mime_play_convert(out, plan, false, MIME_PLAY_WHOLE,
+				    &again) &&
+		  text_equal(buf_text(&again), out);
+	buf_free(&again);
+	return is_same;
+}
+
 static const char *check_mended(struct text out, const char *plan, bool to_7bit)
 {
 	struct mime_facts facts;
 	const char *wrong = NULL;
 
 	mime_play_scan(out, "windows-1252", MIME_PLAY_WHOLE, &facts);
-	if (mime_plan_applies(facts.plan, false))
+	if (mime_plan_applies(facts.plan, false) &&
+	    !is_settled(out, facts.plan))
 		wrong = "it needs to be mended again";
 	else if (to_7bit && mime_plan_can_7bit(plan) && facts.has_8bit)
 		wrong = "it is 8-bit";
