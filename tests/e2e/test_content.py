@@ -3,6 +3,7 @@ lines of any length, text that nobody declared.  What arrives reads as what was
 sent; what is signed arrives octet for octet, or not at all."""
 
 import email
+import email.utils
 import email.header
 
 from e2e_devices import signed
@@ -19,7 +20,7 @@ WITH = {"caps": "PIPELINING SIZE 8BITMIME"}
 def fields(*more):
     return "".join(f"{field}\r\n" for field in (
         "From: printer@lan.test", "To: boss@example.test", "Subject: Scan",
-        "Date: Sat, 21 Nov 2026 02:20:55 +0000", *more)).encode() + b"\r\n"
+        f"Date: {email.utils.formatdate()}", *more)).encode() + b"\r\n"
 
 
 def leaf(kind, encoding, content):

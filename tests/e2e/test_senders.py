@@ -129,7 +129,7 @@ class Site(TestCase):
 
 def mail(sender, subject="hello", more=""):
     return (f"From: {sender}\r\nTo: Boss <boss@example.test>\r\n"
-            f"Subject: {subject}\r\nDate: Fri, 20 Nov 2026 09:15:00 +0100\r\n"
+            f"Subject: {subject}\r\nDate: {email.utils.formatdate()}\r\n"
             f"Message-ID: <{abs(hash((sender, subject, more)))}@lan.test>\r\n"
             f"{more}\r\ntext\r\n").encode("utf-8")
 
