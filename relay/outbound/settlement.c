@@ -198,7 +198,10 @@ static enum message_state add_recipients(struct outcome *outcome,
 			state = fate(result);
 			if (over && state == RECIPIENT_QUEUED)
 				state = RECIPIENT_FAILED;
-			outcome_add(outcome, i, state, result->reply);
+			outcome_add(outcome, i, state, result->reply,
+			            result->disposition.reason,
+			            state == RECIPIENT_QUEUED
+			                    ? 0 : outcome->ended_ms);
 		}
 		queued |= state == RECIPIENT_QUEUED;
 		failed |= state == RECIPIENT_FAILED;
@@ -225,18 +228,40 @@ worst(const struct settlement *settlement)
 	return found;
 }
 
+/* "2 delivered, 1 failed": of this attempt. */
+static char *summary_of(const struct outcome *outcome)
+{
+	static const char *const names[] = {
+		[RECIPIENT_QUEUED] = "deferred",
+		[RECIPIENT_DELIVERED] = "delivered",
+		[RECIPIENT_FAILED] = "failed",
+	};
+	size_t i, counts[3] = { 0 };
+	struct buf summary = BUF_INIT(128);
+
+	for (i = 0; i < outcome->n_recipients; i++)
+		counts[outcome->recipients[i].state]++;
+	for (i = 0; i < 3; i++) {
+		if (counts[i] > 0)
+			buf_printf(&summary, "%s%zu %s",
+			           buf_len(&summary) > 0 ? ", " : "",
+			           counts[i], names[i]);
+	}
+	return buf_steal(&summary);
+}
+
 static void add_attempt(struct outcome *outcome,
                         const struct settlement *settlement)
 {
 	const struct settlement_result *result = worst(settlement);
 
 	outcome->started_ms = settlement->started_ms;
-	outcome->ended_ms = wall_now_ms();
 	outcome->account = xstrdup(settlement->account);
 	outcome->host = xstrdup(settlement->host);
 	outcome->stage = xstrdup(smtp_stage_name(result->stage));
 	outcome->reply = xstrdup(result->reply);
 	outcome->reason = xstrdup(result->disposition.reason);
+	outcome->summary = summary_of(outcome);
 }
 
 /* Whoever is to send it now is not the one that could not. */
@@ -285,6 +310,7 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 	struct outcome *outcome = outcome_new(envelope->id);
 
 	outcome->attempts = attempts(settlement);
+	outcome->ended_ms = wall_now_ms();
 	outcome->state = add_recipients(outcome, settlement, over);
 	add_attempt(outcome, settlement);
 	if (outcome->state == MESSAGE_QUEUED)

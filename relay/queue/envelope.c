@@ -125,6 +125,7 @@ void envelope_drop_recipients(struct envelope *envelope)
 	for (size_t i = 0; i < envelope->n_recipients; i++) {
 		free(envelope->recipients[i].address);
 		free(envelope->recipients[i].reply);
+		free(envelope->recipients[i].reason);
 	}
 	free(envelope->recipients);
 	envelope->recipients = NULL;
@@ -195,7 +196,8 @@ struct recipient *envelope_add_recipient(struct envelope *envelope,
 	recipient = &envelope->recipients[envelope->n_recipients++];
 	recipient->address = text_dup(address);
 	recipient->state = RECIPIENT_QUEUED;
-	recipient->reply = NULL;
+	recipient->reply = recipient->reason = NULL;
+	recipient->finished_ms = 0;
 	return recipient;
 }
 

@@ -31,13 +31,18 @@ struct recipient {
 	char *address;
 	enum recipient_state state;
 	char *reply;      /* the provider's last words, or ours; NULL: none */
+	char *reason;     /* what they mean, a catalogue id, or NULL */
+	int64_t finished_ms; /* 0 while queued */
 };
 
 #define MESSAGE_STATE_MAP(X)                                             \
 	X(QUEUED,    "queued")    /* at least one recipient is queued */ \
 	X(DELIVERED, "delivered") /* every recipient is */               \
 	X(FAILED,    "failed")    /* finished, at least one failed */    \
-	X(HELD,      "held")      /* by the operator */
+	X(HELD,      "held")      /* by the operator */                  \
+	X(DELETED,   "deleted")   /* likewise */                         \
+	X(REFUSED,   "refused")   /* the device was told so in time, by
+	                             verdict_wait: it has the message */
 
 enum message_state {
 #define X(name, text) MESSAGE_##name,
@@ -45,6 +50,13 @@ enum message_state {
 #undef X
 };
 const char *message_state_name(enum message_state state);
+
+/* The notice about a message that failed (RFC 3464). */
+enum notice_state {
+	NOTICE_NONE,      /* nobody has to hear of it */
+	NOTICE_DUE,       /* to be written; survives a crash */
+	NOTICE_MADE,      /* written, or counted in a digest */
+};
 
 /* Milliseconds and chance in 64 bits: ids sort by age and are never reused,
  * not even after the clock went back. */
@@ -86,6 +98,8 @@ struct envelope {
 	uint32_t checksum;   /* CRC-32 of the stored message */
 	bool has_8bit;       /* the body as stored; the header never is */
 	bool body_in_file;   /* else in the database */
+	bool is_notice;      /* one of ours: there is no notice about it */
+	enum notice_state notice;
 	struct recipient *recipients;
 	size_t n_recipients;
 };

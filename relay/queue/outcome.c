@@ -12,7 +12,8 @@ struct outcome *outcome_new(message_id id)
 }
 
 void outcome_add(struct outcome *outcome, size_t index,
-		 enum recipient_state state, const char *reply)
+		 enum recipient_state state, const char *reply,
+		 const char *reason, int64_t finished_ms)
 {
 	struct outcome_recipient *recipient;
 
@@ -23,6 +24,8 @@ void outcome_add(struct outcome *outcome, size_t index,
 	recipient->index = index;
 	recipient->state = state;
 	recipient->reply = xstrdup(reply);
+	recipient->reason = xstrdup(reason);
+	recipient->finished_ms = finished_ms;
 }
 
 void outcome_free(struct outcome **outcome_ptr)
@@ -32,13 +35,17 @@ void outcome_free(struct outcome **outcome_ptr)
 	*outcome_ptr = NULL;
 	if (!outcome)
 		return;
-	for (size_t i = 0; i < outcome->n_recipients; i++)
+	for (size_t i = 0; i < outcome->n_recipients; i++) {
 		free(outcome->recipients[i].reply);
+		free(outcome->recipients[i].reason);
+	}
 	free(outcome->recipients);
 	free(outcome->reason);
 	free(outcome->account);
 	free(outcome->host);
 	free(outcome->stage);
 	free(outcome->reply);
+	free(outcome->summary);
+	free(outcome->dialogue);
 	free(outcome);
 }

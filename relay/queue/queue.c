@@ -498,6 +498,7 @@ static void update_envelope(struct envelope *envelope,
 	envelope->next_attempt_ms = outcome->next_attempt_ms;
 	envelope->finished_ms = outcome->finished_ms;
 	envelope->attempts = outcome->attempts;
+	envelope->notice = outcome->notice;
 	free(envelope->reason);
 	envelope->reason = xstrdup(outcome->reason);
 	for (i = 0; i < outcome->n_recipients; i++) {
@@ -507,6 +508,9 @@ static void update_envelope(struct envelope *envelope,
 		recipient->state = outcome->recipients[i].state;
 		free(recipient->reply);
 		recipient->reply = xstrdup(outcome->recipients[i].reply);
+		free(recipient->reason);
+		recipient->reason = xstrdup(outcome->recipients[i].reason);
+		recipient->finished_ms = outcome->recipients[i].finished_ms;
 	}
 }
 
@@ -553,10 +557,13 @@ static struct outcome *whole_outcome(const struct envelope *envelope)
 	outcome->finished_ms = envelope->finished_ms;
 	outcome->attempts = envelope->attempts;
 	outcome->reason = xstrdup(envelope->reason);
+	outcome->notice = envelope->notice;
 	outcome->drop_body = envelope->state == MESSAGE_DELIVERED;
 	for (i = 0; i < envelope->n_recipients; i++)
 		outcome_add(outcome, i, envelope->recipients[i].state,
-		            envelope->recipients[i].reply);
+		            envelope->recipients[i].reply,
+		            envelope->recipients[i].reason,
+		            envelope->recipients[i].finished_ms);
 	return outcome;
 }
 

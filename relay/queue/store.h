@@ -71,7 +71,8 @@ void store_accept(struct store *store, struct envelope *const *envelopes,
 struct outcome_recipient {
 	size_t index;
 	enum recipient_state state;
-	char *reply;
+	char *reply, *reason;
+	int64_t finished_ms;
 };
 struct outcome {
 	message_id id;
@@ -87,11 +88,16 @@ struct outcome {
 	/* the attempt itself, for the history; started_ms 0: none was made */
 	int64_t started_ms, ended_ms;
 	char *account, *host;     /* host: name and address */
-	char *stage, *reply;
+	char *stage, *reply;      /* of the worst recipient, as reason is */
+	char *summary;            /* "2 delivered, 1 failed" */
+	char *dialogue;           /* what was said, secrets masked; NULL: not
+	                             kept */
+	enum notice_state notice;
 };
 struct outcome *outcome_new(message_id id);
 void outcome_add(struct outcome *outcome, size_t index,
-                 enum recipient_state state, const char *reply);
+                 enum recipient_state state, const char *reply,
+                 const char *reason, int64_t finished_ms);
 void store_outcome(struct store *store, struct outcome **outcome,
                    store_done_cb done, void *ctx);
 

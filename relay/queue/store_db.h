@@ -9,11 +9,14 @@
  *   recipient  (message, n): what became of each
  *   body       data of messages whose body is BODY_IN_DATABASE
  *   attempt    (message, n): the history of deliveries
+ *   dialogue   (message, n): what was said in an attempt that failed
+ *   account_state  an account that rests or is paused, so that a restart does
+ *              not try it any sooner
  *   refused_sender  (account, sender): what a provider takes from nobody but
  *              its owner, for as long as the account is configured like that
  *
- * Numbers of enum message_state and enum recipient_state are on disk: their
- * order is fixed.
+ * Numbers of enum message_state, recipient_state and notice_state are on disk:
+ * their order is fixed.
  */
 #ifndef RELAY_QUEUE_STORE_DB_H
 #define RELAY_QUEUE_STORE_DB_H
@@ -28,7 +31,8 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	"id, state, body, client, listener, helo, reverse_path, "         \
 	"header_from, subject, header_id, account, received_ms, "         \
 	"expires_ms, next_attempt_ms, finished_ms, attempts, reason, "    \
-	"size, header_size, checksum, has_8bit, device, rule, content"
+	"size, header_size, checksum, has_8bit, device, rule, content, "   \
+	"is_notice, notice"
 
 #define STORE_SQL_MAP(X)                                                  \
 	X(BEGIN, "BEGIN IMMEDIATE")                                       \
@@ -40,19 +44,23 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	X(ACCEPT_END, "RELEASE accept")                                   \
 	/* accept */                                                      \
 	X(ADD_MESSAGE, "INSERT INTO message (" MESSAGE_COLUMNS ") VALUES" \
-	  " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")           \
-	X(ADD_RECIPIENT, "INSERT INTO recipient VALUES (?,?,?,?,?)")      \
+	  " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")           \
+	X(ADD_RECIPIENT, "INSERT INTO recipient"                         \
+	  " (message, n, address, state, reply) VALUES (?,?,?,?,?)")      \
 	X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                      \
 	/* outcome */                                                     \
 	X(SET_MESSAGE, "UPDATE message SET state = ?2,"                   \
 	  " next_attempt_ms = ?3, finished_ms = ?4, attempts = ?5,"       \
-	  " reason = ?6, body = CASE WHEN ?7 THEN 0 ELSE body END"        \
-	  " WHERE id = ?1")                                               \
-	X(SET_RECIPIENT, "UPDATE recipient SET state = ?3, reply = ?4"    \
-	  " WHERE message = ?1 AND n = ?2")                               \
-	X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (?1,"                  \
-	  " (SELECT ifnull(max(n), 0) + 1 FROM attempt"                   \
-	  " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7)")                \
+	  " reason = ?6, body = CASE WHEN ?7 THEN 0 ELSE body END,"       \
+	  " notice = ?8 WHERE id = ?1")                                   \
+	X(SET_RECIPIENT, "UPDATE recipient SET state = ?3, reply = ?4,"   \
+	  " reason = ?5, finished_ms = ?6 WHERE message = ?1 AND n = ?2") \
+	X(ADD_ATTEMPT, "INSERT INTO attempt (message, n, started_ms,"     \
+	  " ended_ms, account, host, stage, reply, reason, summary)"      \
+	  " VALUES (?1, (SELECT ifnull(max(n), 0) + 1 FROM attempt"       \
+	  " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")        \
+	X(ADD_DIALOGUE, "INSERT INTO dialogue VALUES (?1,"                \
+	  " (SELECT max(n) FROM attempt WHERE message = ?1), ?2)")        \
 	X(GET_BODY_PLACE, "SELECT body, size FROM message WHERE id = ?")  \
 	X(DROP_BODY, "DELETE FROM body WHERE message = ?")                \
 	/* load */                                                        \
@@ -60,8 +68,8 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE state = 0 ORDER BY next_attempt_ms, id LIMIT ?")        \
 	X(GET_MESSAGE, "SELECT " MESSAGE_COLUMNS " FROM message"          \
 	  " WHERE id = ?")                                                \
-	X(GET_RECIPIENTS, "SELECT address, state, reply FROM recipient"   \
-	  " WHERE message = ? ORDER BY n")                                \
+	X(GET_RECIPIENTS, "SELECT address, state, reply, reason,"         \
+	  " finished_ms FROM recipient WHERE message = ? ORDER BY n")     \
 	X(GET_BODY, "SELECT data, size, checksum FROM message"            \
 	  " JOIN body ON message = id WHERE id = ?")                      \
 	X(GET_QUEUE_IDS, "SELECT id FROM message WHERE state = 0"         \
@@ -85,6 +93,7 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE id > ? ORDER BY id LIMIT ?")                            \
 	X(DROP_RECIPIENTS, "DELETE FROM recipient WHERE message = ?")     \
 	X(DROP_ATTEMPTS, "DELETE FROM attempt WHERE message = ?")         \
+	X(DROP_DIALOGUES, "DELETE FROM dialogue WHERE message = ?")       \
 	X(DROP_MESSAGE, "DELETE FROM message WHERE id = ?")               \
 	/* recovery */                                                    \
 	X(GET_NEWEST, "SELECT max(id) FROM message")                      \

@@ -87,6 +87,7 @@ static int set_message(struct store_db *db, const struct outcome *outcome)
 	sqlite3_bind_int64(s, 5, outcome->attempts);
 	db_bind_text(s, 6, outcome->reason);
 	sqlite3_bind_int64(s, 7, outcome->drop_body);
+	sqlite3_bind_int64(s, 8, outcome->notice);
 	return db_run(s);
 }
 
@@ -102,6 +103,8 @@ static int set_recipients(struct store_db *db, const struct outcome *outcome)
 		sqlite3_bind_int64(s, 2, (int64_t)to->index);
 		sqlite3_bind_int64(s, 3, to->state);
 		db_bind_text(s, 4, to->reply);
+		db_bind_text(s, 5, to->reason);
+		sqlite3_bind_int64(s, 6, to->finished_ms);
 		code = db_run(s);
 	}
 	return code;
@@ -120,6 +123,19 @@ static int add_attempt(struct store_db *db, const struct outcome *outcome)
 	db_bind_text(s, 5, outcome->host);
 	db_bind_text(s, 6, outcome->stage);
 	db_bind_text(s, 7, outcome->reply);
+	db_bind_text(s, 8, outcome->reason);
+	db_bind_text(s, 9, outcome->summary);
+	return db_run(s);
+}
+
+static int add_dialogue(struct store_db *db, const struct outcome *outcome)
+{
+	sqlite3_stmt *s = db_statement(db, SQL_ADD_DIALOGUE);
+
+	if (outcome->started_ms == 0 || outcome->dialogue == NULL)
+		return SQLITE_OK;
+	sqlite3_bind_int64(s, 1, (int64_t)outcome->id);
+	db_bind_text(s, 2, outcome->dialogue);
 	return db_run(s);
 }
 
@@ -169,6 +185,8 @@ static int write_outcome(struct store_db *db, struct job *job)
 	code = set_recipients(db, outcome);
 	if (code == SQLITE_OK)
 		code = add_attempt(db, outcome);
+	if (code == SQLITE_OK)
+		code = add_dialogue(db, outcome);
 	return code;
 }
 

@@ -58,8 +58,8 @@ static enum age judge(sqlite3_stmt *row, int64_t history_ms, int64_t now_ms)
 
 	if (received_ms >= history_ms)
 		return received_ms <= now_ms ? AGE_YOUNG : AGE_KEPT;
-	return state == MESSAGE_DELIVERED || state == MESSAGE_FAILED ? AGE_OLD
-								     : AGE_KEPT;
+	return state == MESSAGE_QUEUED || state == MESSAGE_HELD ? AGE_KEPT
+								: AGE_OLD;
 }
 
 /* Ids sort by age: walk from the oldest until one is young, and next time go
@@ -94,6 +94,7 @@ static int forget(struct store_db *db, struct job *job, message_id id)
 	static const enum store_sql steps[] = {
 		SQL_DROP_RECIPIENTS,
 		SQL_DROP_ATTEMPTS,
+		SQL_DROP_DIALOGUES,
 		SQL_DROP_MESSAGE,
 	};
 	int code = job_free_body(db, job, id);

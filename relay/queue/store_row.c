@@ -28,6 +28,8 @@ enum {
 	COLUMN_DEVICE,
 	COLUMN_RULE,
 	COLUMN_CONTENT,
+	COLUMN_IS_NOTICE,
+	COLUMN_NOTICE,
 };
 
 static void bind_number(sqlite3_stmt *statement, int column, int64_t number)
@@ -67,6 +69,8 @@ void row_bind(sqlite3_stmt *s, const struct envelope *e, enum stored_body body)
 	bind_text(s, COLUMN_DEVICE, e->device);
 	bind_text(s, COLUMN_RULE, e->rule);
 	bind_text(s, COLUMN_CONTENT, e->content);
+	bind_number(s, COLUMN_IS_NOTICE, e->is_notice);
+	bind_number(s, COLUMN_NOTICE, e->notice);
 }
 
 static char *read_text(sqlite3_stmt *statement, int column)
@@ -79,9 +83,18 @@ static enum message_state read_state(sqlite3_stmt *statement)
 {
 	int64_t state = sqlite3_column_int64(statement, COLUMN_STATE);
 
-	return state >= MESSAGE_QUEUED && state <= MESSAGE_HELD
+	return state >= MESSAGE_QUEUED && state <= MESSAGE_REFUSED
 		       ? (enum message_state)state
 		       : MESSAGE_FAILED;
+}
+
+static enum notice_state read_notice(sqlite3_stmt *statement)
+{
+	int64_t notice = sqlite3_column_int64(statement, COLUMN_NOTICE);
+
+	return notice == NOTICE_DUE || notice == NOTICE_MADE
+		       ? (enum notice_state)notice
+		       : NOTICE_NONE;
 }
 
 struct envelope *row_read(sqlite3_stmt *s)
@@ -112,6 +125,8 @@ struct envelope *row_read(sqlite3_stmt *s)
 	e->device = read_text(s, COLUMN_DEVICE);
 	e->rule = read_text(s, COLUMN_RULE);
 	e->content = read_text(s, COLUMN_CONTENT);
+	e->is_notice = sqlite3_column_int(s, COLUMN_IS_NOTICE) != 0;
+	e->notice = read_notice(s);
 	return e;
 }
 
@@ -132,6 +147,8 @@ static void read_recipient(sqlite3_stmt *s, struct envelope *envelope)
 
 	recipient->state = read_recipient_state(s);
 	recipient->reply = read_text(s, 2);
+	recipient->reason = read_text(s, 3);
+	recipient->finished_ms = sqlite3_column_int64(s, 4);
 }
 
 int row_read_recipients(struct store_db *db, struct envelope *envelope)

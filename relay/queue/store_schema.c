@@ -74,6 +74,36 @@ static const char *const steps[] = {
 	" reply TEXT,"
 	" PRIMARY KEY (account, sender)"
 	") STRICT, WITHOUT ROWID;",
+
+	/* 2 to 3: the whole story of a message, notices, and accounts that
+	 * have been paused */
+	"ALTER TABLE message ADD COLUMN is_notice INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE message ADD COLUMN notice INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE recipient ADD COLUMN reason TEXT;"
+	"ALTER TABLE recipient ADD COLUMN finished_ms"
+	" INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE attempt ADD COLUMN reason TEXT;"
+	"ALTER TABLE attempt ADD COLUMN summary TEXT;"
+	"CREATE TABLE dialogue ("
+	" message INTEGER NOT NULL,"
+	" n INTEGER NOT NULL,"
+	" text TEXT NOT NULL,"
+	" PRIMARY KEY (message, n)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE account_state ("
+	" account TEXT NOT NULL PRIMARY KEY,"
+	" state INTEGER NOT NULL,"
+	" reason TEXT,"
+	" reply TEXT,"
+	" fingerprint TEXT,"
+	" failures INTEGER NOT NULL,"
+	" since_ms INTEGER NOT NULL,"
+	" retry_ms INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX message_notice_due ON message (finished_ms)"
+	" WHERE notice = 1;"
+	"CREATE INDEX message_is_notice ON message (received_ms)"
+	" WHERE is_notice = 1;",
 };
 
 enum { NEWEST = sizeof(steps) / sizeof(*steps) };

@@ -112,7 +112,7 @@ static void part_defer(struct part *part)
 	outcome->state = MESSAGE_QUEUED;
 	outcome->next_attempt_ms = deferred_to_ms;
 	outcome->attempts = 1;
-	outcome_add(outcome, 0, RECIPIENT_QUEUED, "450 4.2.0 Greylisted");
+	outcome_add(outcome, 0, RECIPIENT_QUEUED, "450 4.2.0 Greylisted", NULL, 0);
 	part->promise->deferral_asked = true;
 	part->scene->open_questions++;
 	store_outcome(part->scene->store, &outcome, kept, part);

@@ -183,7 +183,7 @@ static inline struct outcome *queue_scene_delivered(struct message *message)
 	outcome->attempts = envelope->attempts + 1;
 	for (size_t i = 0; i < envelope->n_recipients; i++)
 		if (envelope->recipients[i].state == RECIPIENT_QUEUED)
-			outcome_add(outcome, i, RECIPIENT_DELIVERED, "250 Ok");
+			outcome_add(outcome, i, RECIPIENT_DELIVERED, "250 Ok", NULL, 0);
 	return outcome;
 }
 
@@ -206,7 +206,7 @@ static inline struct outcome *queue_scene_deferred(struct message *message,
 	outcome->reply = xstrdup("451 4.3.0 later");
 	for (size_t i = 0; i < envelope->n_recipients; i++)
 		if (envelope->recipients[i].state == RECIPIENT_QUEUED)
-			outcome_add(outcome, i, RECIPIENT_QUEUED, "451 later");
+			outcome_add(outcome, i, RECIPIENT_QUEUED, "451 later", NULL, 0);
 	return outcome;
 }
 

@@ -410,7 +410,7 @@ static inline struct outcome *outcome_delivered(message_id id, size_t n)
 	outcome->reply = xstrdup("250 2.0.0 Ok: queued as 4XyZ");
 	for (size_t i = 0; i < n; i++)
 		outcome_add(outcome, i, RECIPIENT_DELIVERED,
-			    "250 2.0.0 Ok: queued as 4XyZ");
+			    "250 2.0.0 Ok: queued as 4XyZ", NULL, 0);
 	return outcome;
 }
 

@@ -394,7 +394,7 @@ static void test_version_1_is_brought_up_to_date(void **state)
 	(void)state;
 	make_version_1();
 	open_store();
-	assert_int_equal(ask("PRAGMA user_version"), 2);
+	assert_int_equal(ask("PRAGMA user_version"), 3);
 	assert_int_equal(scene.recovery.queued, 1);
 	assert_int_equal(scene.recovery.lost_bodies, 0);
 	loaded = scene_load(&scene, 10);
@@ -470,8 +470,8 @@ static struct outcome *outcome_deferred(message_id id, int64_t next_ms)
 	outcome->attempts = 1;
 	outcome->started_ms = outcome->ended_ms = wall_now_ms();
 	outcome->reason = xstrdup("greylisted");
-	outcome_add(outcome, 0, RECIPIENT_DELIVERED, "250 2.1.5 Ok");
-	outcome_add(outcome, 2, RECIPIENT_QUEUED, "450 4.2.0 Greylisted");
+	outcome_add(outcome, 0, RECIPIENT_DELIVERED, "250 2.1.5 Ok", NULL, 0);
+	outcome_add(outcome, 2, RECIPIENT_QUEUED, "450 4.2.0 Greylisted", NULL, 0);
 	return outcome;
 }
 
@@ -726,7 +726,7 @@ static void test_a_newer_schema_is_refused(void **state)
 	tamper("PRAGMA user_version = 4711");
 	assert_not_opened("newer lanpost (schema 4711");
 	assert_not_opened("newer lanpost (schema 4711"); /* unchanged */
-	tamper("PRAGMA user_version = 2");
+	tamper("PRAGMA user_version = 3");
 	loop_free(&scene.loop);
 	open_store();
 }
