@@ -927,10 +927,10 @@ static void fill(const char *columns, unsigned from, unsigned count)
 
 #define OLD(state)                                                             \
 	state ", 0, '', '', '', '', '', '', '', '', 1000, 0, 0, "              \
-	      "0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL"
+	      "0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL, 0, 0"
 #define NEW(received)                                                          \
 	"1, 0, '', '', '', '', '', '', '', '', " received                      \
-	", 0, 0, 0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL"
+	", 0, 0, 0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL, 0, 0"
 
 static void test_purge_gets_past_those_that_stay(void **state)
 {
@@ -1119,7 +1119,7 @@ static void test_reader_says_what_is_wrong(void **state)
 	tamper("PRAGMA user_version = 4711");
 	assert_null(store_reader_open(folder, &error));
 	assert_non_null(strstr(error, "newer lanpost"));
-	tamper("PRAGMA user_version = 2");
+	tamper("PRAGMA user_version = 3");
 	open_store();
 }
 
