@@ -14,7 +14,17 @@ static const struct command commands[] = {
 	  "validate the configuration and show what is in force", cmd_check },
 	{ "test", "ADDRESS [--account A] [--from F] [--json]",
 	  "send a test message and tell each step", cmd_test },
-	{ "queue", "[list] [--json]", "show the messages that wait", cmd_queue },
+	{ "status", "[--json] [--quiet]",
+	  "show accounts, queue and last failures; quiet: an exit code",
+	  cmd_status },
+	{ "queue", "[list [--limit N] | show ID | retry [ID] | hold ID | "
+	  "release ID | delete ID] [--json]",
+	  "show and change the messages that wait", cmd_queue },
+	{ "history", "[--since 2h] [--status failed] [--from P] [--to P] "
+	  "[--client IP] [--limit N] [--json] | --id ID [--json]",
+	  "search all messages, or tell the story of one", cmd_history },
+	{ "account", "pause NAME | resume NAME [--json]",
+	  "stop sending by an account, or go on", cmd_account },
 	{ "password", "USER",
 	  "make a line for the file of users in a listener's auth", cmd_password },
 	{ "providers", "[NAME] [--json]", "show the presets for providers",

@@ -8,7 +8,6 @@
 #include "relay/admin/views.h"
 #include "relay/net/loop.h"
 #include "relay/queue/queue.h"
-#include "relay/report/health.h"
 
 struct desk {
 	struct desk_settings settings;
@@ -42,6 +41,23 @@ void desk_alive(struct desk *desk, struct request *request)
 	(void)desk;
 	request_answer(request, ANSWER_OK,
 	               json_pack("{s:s}", "state", "alive"));
+	request->done(request);
+}
+
+static json_t *health(struct desk *desk)
+{
+	return json_pack("{s:s,s:[]}", "state", "ok", "reasons");
+}
+
+void desk_health(struct desk *desk, struct request *request)
+{
+	json_t *view = health(desk);
+	const char *state = json_string_value(json_object_get(view, "state"));
+
+	request_answer(request,
+	               strcmp(state, "failing") == 0 ? ANSWER_NOT_NOW
+	                                             : ANSWER_OK,
+	               view);
 	request->done(request);
 }
 

@@ -307,14 +307,6 @@ static bool set_queue(json_t *status, struct store_reader *reader,
 	return true;
 }
 
-/* What the database knows of an account that rests or is paused. */
-static bool set_kept_state(void *ctx, const struct account_record *record)
-{
-	(void)ctx;
-	(void)record;
-	return true;
-}
-
 void records_status(struct request *request)
 {
 	struct store_reader *reader = open_reader(request);
@@ -329,4 +321,54 @@ void records_status(struct request *request)
 	     set_failures(status, reader, request->config, &error);
 	answer_rows(request, status, ok, error);
 	store_reader_close(&reader);
+}
+
+/* Without a server: as the configuration has them, and what was kept of their
+ * troubles. */
+void records_accounts(struct request *request)
+{
+	json_t *accounts = live(request, "accounts");
+
+	request_answer(request, ANSWER_OK,
+	               accounts ? json_incref(accounts)
+	                        : json_array());
+}
+
+/* ---- explanations ---- */
+
+static json_t *view_entry(const struct catalogue_entry *entry)
+{
+	struct buf fix = BUF_INIT(8000);
+	json_t *view = json_object();
+
+	catalogue_print_fix(&fix, entry, NULL, NULL);
+	view_set_text(view, "reason", entry->id);
+	view_set_text(view, "title", entry->title);
+	view_set_text(view, "explanation", entry->explanation);
+	view_set_text(view, "fix", buf_string(&fix));
+	view_set_text(view, "page", entry->page);
+	view_set_text(view, "disposition",
+	              catalogue_disposition_name(entry->disposition));
+	buf_free(&fix);
+	return view;
+}
+
+void records_explain(struct request *request)
+{
+	const char *reply = request_argument(request, "reply");
+	struct buf text = BUF_INIT(64 * 1024);
+	struct catalogue_query query;
+
+	if (reply == NULL ||
+	    !catalogue_query_parse(text_of(reply), &text, &query)) {
+		request_fail(request, ANSWER_WRONG,
+		             "give the provider's words: ?reply=535%%205.7.3",
+		             "there is nothing to explain");
+	} else {
+		query.provider = request_argument(request, "provider");
+		request_answer(request, ANSWER_OK,
+		               view_entry(catalogue_find(
+				       request->config->catalogue, &query)));
+	}
+	buf_free(&text);
 }

@@ -10,6 +10,7 @@
 #define RELAY_ADMIN_RECORDS_H
 
 #include "relay/admin/request.h"
+#include "relay/queue/envelope.h"
 
 void records_status(struct request *request);
 void records_accounts(struct request *request);

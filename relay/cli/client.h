@@ -25,7 +25,7 @@ void client_close(struct client **client);
 /* An argument of the next question; value NULL: none. */
 void client_argument(struct client *client, const char *name,
                      const char *value);
-/* path: "/api/v1/messages/*" with subject (may be NULL) for the star. */
+/* path: one of the API's, with subject (may be NULL) for its star. */
 int client_get(struct client *client, const char *path, const char *subject,
                json_t **answer_r);
 /* Only a running server does what is asked here. */
