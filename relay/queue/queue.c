@@ -7,6 +7,7 @@
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
 #include "relay/queue/heap.h"
+#include "relay/queue/verdict.h"
 
 enum {
 	BUCKETS = 4096,                    /* of the table of resident ids */
@@ -80,13 +81,13 @@ static struct message **bucket(struct queue *queue, message_id id)
 	return &queue->buckets[(id ^ id >> 20) % BUCKETS];
 }
 
-static bool is_resident(struct queue *queue, message_id id)
+static struct message *find(struct queue *queue, message_id id)
 {
 	struct message *message = *bucket(queue, id);
 
 	while (message != NULL && message->envelope->id != id)
 		message = message->same_bucket;
-	return message != NULL;
+	return message;
 }
 
 static struct message *admit(struct queue *queue, struct envelope **envelope)
@@ -370,7 +371,7 @@ static bool make_room(struct queue *queue, int64_t due_ms)
 
 static void admit_loaded(struct queue *queue, struct envelope **envelope)
 {
-	if (is_resident(queue, (*envelope)->id) ||
+	if (find(queue, (*envelope)->id) != NULL ||
 	    !make_room(queue, (*envelope)->next_attempt_ms))
 		envelope_free(envelope);
 	else
@@ -435,6 +436,21 @@ struct message *queue_take(struct queue *queue, const char *account)
 	if (message != NULL)
 		leave_lane(message);
 	return message;
+}
+
+struct message *queue_find_ready(struct queue *queue, const char *account,
+                                 message_id id)
+{
+	struct message *message = find(queue, id);
+
+	return message != NULL && message->list == LIST_READY &&
+	                       message->lane == lane_of(queue, account)
+	               ? message : NULL;
+}
+
+void queue_take_this(struct queue *queue, struct message *message)
+{
+	leave_lane(message);
 }
 
 void queue_put_back(struct queue *queue, struct message *message)
@@ -522,6 +538,8 @@ static void saved(struct message *message)
 		make_waiting(message);
 		return;
 	}
+	if (message->envelope->state == MESSAGE_REFUSED)
+		verdict_saved(queue->services->verdicts, message->envelope->id);
 	dismiss(message);
 	if (queue->more_in_store && queue->resident < QUEUE_RESIDENT_MAX / 2)
 		load_more(queue);
@@ -558,7 +576,8 @@ static struct outcome *whole_outcome(const struct envelope *envelope)
 	outcome->attempts = envelope->attempts;
 	outcome->reason = xstrdup(envelope->reason);
 	outcome->notice = envelope->notice;
-	outcome->drop_body = envelope->state == MESSAGE_DELIVERED;
+	outcome->drop_body = envelope->state == MESSAGE_DELIVERED ||
+	                     envelope->state == MESSAGE_REFUSED;
 	for (i = 0; i < envelope->n_recipients; i++)
 		outcome_add(outcome, i, envelope->recipients[i].state,
 		            envelope->recipients[i].reply,
