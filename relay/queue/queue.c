@@ -5,6 +5,7 @@
 
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
+#include "relay/queue/verdict.h"
 
 struct envelope *message_envelope(struct message *message)
 {
@@ -252,6 +253,9 @@ static void saved(struct message *message)
 		message_make_waiting(message);
 		return;
 	}
+	if (message->envelope->state == MESSAGE_REFUSED)
+		verdict_saved(message->queue->services->verdicts,
+		              message->envelope->id);
 	message_leave(message);
 }
 
@@ -297,7 +301,8 @@ static struct outcome *whole_outcome(const struct envelope *envelope)
 	outcome->attempts = envelope->attempts;
 	outcome->reason = xstrdup(envelope->reason);
 	outcome->notice = envelope->notice;
-	outcome->drop_body = envelope->state == MESSAGE_DELIVERED;
+	outcome->drop_body = envelope->state == MESSAGE_DELIVERED ||
+	                     envelope->state == MESSAGE_REFUSED;
 	for (i = 0; i < envelope->n_recipients; i++)
 		outcome_add(outcome, i, envelope->recipients[i].state,
 		            envelope->recipients[i].reply,

@@ -78,6 +78,11 @@ void queue_each_ready(struct queue *queue, const char *account,
                       void (*each)(void *ctx, struct message *message),
                       void *ctx);
 struct message *queue_newest_ready(struct queue *queue, const char *account);
+/* The message of that id, if it is ready in this account's lane. */
+struct message *queue_find_ready(struct queue *queue, const char *account,
+                                 message_id id);
+/* Take this ready one, out of turn; now ACTIVE. */
+void queue_take_this(struct queue *queue, struct message *message);
 /* Take the next ready message that expired before now_ms, as ACTIVE. */
 struct message *queue_take_expired(struct queue *queue, int64_t now_ms);
 /* What waits and is for that account is ready at once: after a reload, or a

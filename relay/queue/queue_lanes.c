@@ -109,6 +109,21 @@ struct message *queue_take(struct queue *queue, const char *account)
 	return message;
 }
 
+struct message *queue_find_ready(struct queue *queue, const char *account,
+                                 message_id id)
+{
+	struct message *message = queue_find(queue, id);
+
+	return message != NULL && message->list == LIST_READY &&
+	                       message->lane == lane_of(queue, account)
+	               ? message : NULL;
+}
+
+void queue_take_this(struct queue *queue, struct message *message)
+{
+	message_leave_lane(message);
+}
+
 void queue_put_back(struct queue *queue, struct message *message)
 {
 	struct lane *before = message->lane;

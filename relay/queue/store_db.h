@@ -110,9 +110,9 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE id >= ?1 AND " HISTORY_FILTER                           \
 	  " ORDER BY id DESC LIMIT ?7")                                   \
 	X(GET_UNFINISHED_IDS,                                             \
-	  "SELECT id FROM message WHERE state = 0 AND id >= ?1 AND "      \
+	  "SELECT id FROM message WHERE state = 0 AND "                   \
 	  HISTORY_FILTER " UNION ALL "                                    \
-	  "SELECT id FROM message WHERE state = 3 AND id >= ?1 AND "      \
+	  "SELECT id FROM message WHERE state = 3 AND "                   \
 	  HISTORY_FILTER " ORDER BY 1 DESC LIMIT ?7")                     \
 	X(GET_ATTEMPTS, "SELECT n, started_ms, ended_ms, account, host,"  \
 	  " stage, reply, reason, summary, text FROM attempt AS a"        \
