@@ -217,6 +217,7 @@ static json_t *view_attempt(const struct attempt *attempt,
 	view_set_number(row, "took_ms",
 	                attempt->ended_ms - attempt->started_ms);
 	view_set_text(row, "account", attempt->account);
+	view_set_text(row, "sent_as", attempt->sent_as);
 	view_set_text(row, "host", attempt->host);
 	view_set_text(row, "stage", attempt->stage);
 	view_set_text(row, "reply", attempt->reply);

@@ -69,7 +69,6 @@ static void tell_way(json_t *story, struct buf *text)
 	if (rule == NULL)
 		buf_puts(text, "by no rule, ");
 	add_named(text, "to account ", member_text(story, "account"), "");
-	add_named(text, ", sent as ", member_text(story, "sent_as"), "");
 	say("Routed", text);
 }
 

@@ -62,7 +62,9 @@ void terminal_time(struct buf *out, const char *rfc3339, int64_t now_s)
 
 void terminal_duration(struct buf *out, int64_t ms)
 {
-	if (ms < MINUTE)
+	if (ms < 1000)
+		buf_printf(out, "%lld ms", (long long)ms);
+	else if (ms < MINUTE)
 		buf_printf(out, "%.1f s", (double)ms / 1000);
 	else if (ms < 2 * HOUR)
 		buf_printf(out, "%lld min", (long long)(ms / MINUTE));

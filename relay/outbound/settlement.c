@@ -264,6 +264,7 @@ static void add_attempt(struct outcome *outcome,
 	outcome->reply = xstrdup(result->reply);
 	outcome->reason = xstrdup(result->disposition.reason);
 	outcome->summary = summary_of(outcome);
+	outcome->sent_as = xstrdup(settlement->sent_as);
 }
 
 /* Whoever is to send it now is not the one that could not. */

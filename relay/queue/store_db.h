@@ -67,9 +67,10 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	X(SET_RECIPIENT, "UPDATE recipient SET state = ?3, reply = ?4,"   \
 	  " reason = ?5, finished_ms = ?6 WHERE message = ?1 AND n = ?2") \
 	X(ADD_ATTEMPT, "INSERT INTO attempt (message, n, started_ms,"     \
-	  " ended_ms, account, host, stage, reply, reason, summary)"      \
+	  " ended_ms, account, host, stage, reply, reason, summary,"      \
+	  " sent_as)"                                                     \
 	  " VALUES (?1, (SELECT ifnull(max(n), 0) + 1 FROM attempt"       \
-	  " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")        \
+	  " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")   \
 	X(ADD_DIALOGUE, "INSERT INTO dialogue VALUES (?1,"                \
 	  " (SELECT max(n) FROM attempt WHERE message = ?1), ?2)")        \
 	X(GET_BODY_PLACE, "SELECT body, size FROM message WHERE id = ?")  \
@@ -115,7 +116,7 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  "SELECT id FROM message WHERE state = 3 AND "                   \
 	  HISTORY_FILTER " ORDER BY 1 DESC LIMIT ?7")                     \
 	X(GET_ATTEMPTS, "SELECT n, started_ms, ended_ms, account, host,"  \
-	  " stage, reply, reason, summary, text FROM attempt AS a"        \
+	  " stage, reply, reason, summary, text, sent_as FROM attempt"    \
 	  " LEFT JOIN dialogue AS d USING (message, n)"                   \
 	  " WHERE message = ? ORDER BY n")                                \
 	/* refused senders */                                             \
