@@ -84,6 +84,7 @@ static void on_store_health(void *ctx, const char *error)
 	          F_STR("explanation", "The spool can be written again."));
 	refused_save_again(relay->services.refused);
 	queue_save_again(relay->services.queue);
+	pools_save_again(relay->pools);
 	pools_kick_all(relay->pools);
 }
 
@@ -472,6 +473,7 @@ static int start(struct relay *relay)
 	    (code = open_pools(relay)) != EX_OK)
 		return code;
 	queue_start(relay->services.queue);
+	pools_kick_all(relay->pools);
 	on_housekeeping(relay);
 	return EX_OK;
 }

@@ -17,6 +17,7 @@ enum job_type {
 	JOB_PURGE,
 	JOB_REFUSE,
 	JOB_FORGET,
+	JOB_ACCOUNT,
 	JOB_LOAD_DUE,  /* from here on they only read */
 	JOB_LOAD_BODY,
 };
@@ -49,6 +50,7 @@ struct job {
 		} accept;
 		struct outcome *outcome;
 		struct refused_sender refused;
+		struct account_record account;
 		struct {
 			int64_t history_ms, failed_ms;
 		} purge;
@@ -107,6 +109,13 @@ int refused_write(struct store_db *db, struct job *job);
 /* Before the storage thread begins: all that are known, the newest first. */
 int refused_read(struct store_db *db, struct refused_sender **refused_r,
                  size_t *n_r);
+
+/* ---- store_account.c ---- */
+
+int account_write(struct store_db *db, const struct job *job);
+/* Before the storage thread begins. */
+int accounts_read(struct store_db *db, struct account_record **records_r,
+                  size_t *n_r);
 
 /* ---- store_purge.c ---- */
 

@@ -57,6 +57,8 @@ void job_free(struct job *job)
 		outcome_free(&job->outcome);
 	if (job->type == JOB_REFUSE || job->type == JOB_FORGET)
 		refused_sender_clear(&job->refused);
+	if (job->type == JOB_ACCOUNT)
+		account_record_clear(&job->account);
 	if (job->type == JOB_LOAD_BODY)
 		free(job->body.bytes);
 	if (job->type == JOB_LOAD_DUE) {
@@ -202,6 +204,8 @@ int job_write(struct store_db *db, struct job *job)
 	case JOB_REFUSE:
 	case JOB_FORGET:
 		return refused_write(db, job);
+	case JOB_ACCOUNT:
+		return account_write(db, job);
 	case JOB_LOAD_DUE:
 	case JOB_LOAD_BODY:
 		break;
