@@ -62,6 +62,22 @@ void pool_meet_trouble(struct pool *pool, const struct disposition *disposition,
 	timer_start(pool->watch, WATCH_MS);
 }
 
+/* What a person has paused is not the device's fault. */
+void pool_tell_devices(struct pool *pool)
+{
+	const struct trouble *trouble = &pool->outage.trouble;
+	struct disposition disposition = {
+		.action = trouble->kind == BREAKER_LOGIN ? DISPOSITION_PAUSE
+		                                         : DISPOSITION_WAIT,
+		.reason = trouble->reason,
+		.explanation = trouble->explanation,
+		.fix = trouble->fix,
+	};
+
+	settlement_tell_waiting(pool->services, pool->setup->config, pool->name,
+	                        &disposition, trouble->reply);
+}
+
 void pool_end_outage(struct pool *pool)
 {
 	timer_stop(pool->timer);

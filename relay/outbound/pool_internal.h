@@ -115,6 +115,8 @@ void pool_dispatch(struct pool *pool);
 void pool_meet_trouble(struct pool *pool, const struct disposition *disposition,
                        const char *reply, bool behind_login);
 void pool_end_outage(struct pool *pool);
+/* Devices that wait for a verdict on their mail. */
+void pool_tell_devices(struct pool *pool);
 /* What waits, in the queue and here. */
 size_t pool_waiting(const struct pool *pool);
 void pool_check_idle(struct pool *pool);

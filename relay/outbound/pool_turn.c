@@ -76,6 +76,7 @@ static void wait_for_probe(struct pool *pool, uint64_t now)
 		work_put_back(pool);
 		outage_untold(&pool->outage);
 	}
+	pool_tell_devices(pool);
 	outage_tell(&pool->outage);
 	if (wait != BREAKER_NEVER)
 		timer_start(pool->timer, wait);

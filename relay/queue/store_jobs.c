@@ -59,6 +59,8 @@ void job_free(struct job *job)
 		refused_sender_clear(&job->refused);
 	if (job->type == JOB_ACCOUNT)
 		account_record_clear(&job->account);
+	if (job->type == JOB_CHANGE)
+		envelope_free(&job->change.envelope);
 	if (job->type == JOB_LOAD_BODY)
 		free(job->body.bytes);
 	if (job->type == JOB_LOAD_DUE) {
@@ -206,6 +208,10 @@ int job_write(struct store_db *db, struct job *job)
 		return refused_write(db, job);
 	case JOB_ACCOUNT:
 		return account_write(db, job);
+	case JOB_CHANGE:
+		return change_write(db, job);
+	case JOB_HURRY:
+		return change_hurry(db, job);
 	case JOB_LOAD_DUE:
 	case JOB_LOAD_BODY:
 		break;
