@@ -18,6 +18,8 @@ from lanpost_e2e import Lanpost, TestCase, main
 
 OK, TEMPFAIL = 0, 75
 UNKNOWN_ID = "1m7y1t68wxm5b"
+NOWHERE = {"host": "localhost", "port": 1, "tls": "none",
+           "sender_policy": "pass"}
 
 
 class Control(TestCase):
@@ -211,8 +213,7 @@ class Socket(Control):
 
     def test_another_file_of_that_name_stays(self):
         """Mail goes out all the same, and the log says what is missing."""
-        lanpost = Lanpost(account={"host": "localhost", "port": 1,
-                                   "tls": "none"})
+        lanpost = Lanpost(account=NOWHERE)
         lanpost.spool.mkdir(mode=0o700)
         lanpost.control.write_text("not a socket")
         self.start(lanpost)
@@ -235,11 +236,10 @@ class Socket(Control):
         """Longer than the address of a Unix socket may be."""
         folder = tempfile.mkdtemp(prefix="lplong")
         self.addCleanup(subprocess.run, ["rm", "-rf", folder])
-        deep = pathlib.Path(folder, *["a-folder-with-a-name"] * 10)
+        deep = pathlib.Path(folder, *["a-folder-with-a-name"] * 5)
         deep.mkdir(parents=True)
         lanpost = self.start(Lanpost(
-            account={"host": "localhost", "port": 1, "tls": "none"},
-            relay={"spool": deep / "spool"}))
+            account=NOWHERE, relay={"spool": deep / "spool"}))
         wait_until((deep / "spool/control.sock").exists, "the socket",
                    why=lanpost.log_text)
         said = lanpost.command("account", "pause", "default", check=OK)
