@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "proto/xalloc.h"
+#include "relay/admin/control.h"
+#include "relay/admin/desk.h"
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
 #include "relay/outbound/pools.h"
@@ -16,6 +18,7 @@
 #include "relay/policy/check_rules.h"
 #include "relay/process.h"
 #include "relay/queue/queue.h"
+#include "relay/queue/verdict.h"
 #include "relay/report/log.h"
 #include "relay/services.h"
 
@@ -32,6 +35,8 @@ struct relay {
 	struct listener **listeners;
 	size_t n_listeners;
 	struct pools *pools;
+	struct desk *desk;
+	struct control *control; /* NULL: it could not be opened */
 	struct signal_watch *signals[3];
 	struct timer *housekeeping, *grace;
 	struct turn_end *turn_end;
@@ -417,6 +422,7 @@ static int open_spool(struct relay *relay)
 		          F_STR("filesystem", spool_doubtful_filesystem(
 						      relay->services.spool)));
 	relay->services.refused = refused_new(&relay->services);
+	relay->services.verdicts = verdicts_new(relay->services.loop);
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
 	return EX_OK;
 }
@@ -438,6 +444,31 @@ static int open_pools(struct relay *relay)
 
 	relay->pools = pools_new(&relay->services, &error);
 	return relay->pools != NULL ? EX_OK : fail(EX_CONFIG, error);
+}
+
+static size_t count_listeners(void *ctx)
+{
+	const struct relay *relay = ctx;
+
+	return relay->n_listeners;
+}
+
+/* Mail goes its way without it. */
+static void open_control(struct relay *relay)
+{
+	struct desk_settings desk = { &relay->services, relay->pools,
+		count_listeners, relay };
+	struct control_settings settings = { .loop = relay->services.loop,
+		.spool = spool_folder(relay->services.spool) };
+	const char *error = NULL;
+
+	settings.desk = relay->desk = desk_new(&desk);
+	relay->control = control_open(&settings, &error);
+	if (relay->control == NULL)
+		log_event(LOG_WARN, EVENT_WARNING,
+		          F_STR("text", "commands cannot ask this server: "
+		                        "they see its database only"),
+		          F_STR("error", error));
 }
 
 static void watch(struct relay *relay)
@@ -471,6 +502,7 @@ static int start(struct relay *relay)
 	    (code = open_files(relay)) != EX_OK ||
 	    (code = open_pools(relay)) != EX_OK)
 		return code;
+	open_control(relay);
 	queue_start(relay->services.queue);
 	on_housekeeping(relay);
 	return EX_OK;
@@ -482,6 +514,8 @@ static void take_down(struct relay *relay)
 {
 	size_t i;
 
+	control_close(&relay->control);
+	desk_free(&relay->desk);
 	store_close(&relay->services.store);
 	pools_free(&relay->pools);
 	queue_free(&relay->services.queue);
@@ -489,6 +523,7 @@ static void take_down(struct relay *relay)
 	spool_close(&relay->services.spool);
 	for (i = 0; i < relay->n_listeners; i++)
 		listener_free(&relay->listeners[i]);
+	verdicts_free(&relay->services.verdicts);
 	for (i = 0; i < 3; i++)
 		signal_watch_free(&relay->signals[i]);
 	timer_free(&relay->housekeeping);
