@@ -89,6 +89,7 @@ static void on_store_health(void *ctx, const char *error)
 	          F_STR("explanation", "The spool can be written again."));
 	refused_save_again(relay->services.refused);
 	queue_save_again(relay->services.queue);
+	pools_save_again(relay->pools);
 	pools_kick_all(relay->pools);
 }
 
@@ -504,6 +505,7 @@ static int start(struct relay *relay)
 		return code;
 	open_control(relay);
 	queue_start(relay->services.queue);
+	pools_kick_all(relay->pools);
 	on_housekeeping(relay);
 	return EX_OK;
 }

@@ -243,6 +243,9 @@ const struct device_config *config_device(const struct config *config,
  * spool"; NULL: none. */
 const char *config_needs_restart(const struct config *old,
                                  const struct config *now);
+/* Two configurations of an account: is any key of it another, or the password? */
+bool config_accounts_differ(const struct account_config *old,
+                            const struct account_config *now);
 /* Read the password again from where it came; false with the reason. */
 bool account_reload_password(struct account_config *account,
                              const char **error_r);

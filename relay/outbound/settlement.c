@@ -105,6 +105,19 @@ static enum recipient_state fate(const struct settlement_result *result)
 	return RECIPIENT_QUEUED;
 }
 
+bool settlement_has(const struct settlement *settlement,
+                    enum recipient_state state)
+{
+	size_t i, n = message_envelope(settlement->message)->n_recipients;
+
+	for (i = 0; i < n; i++) {
+		if (settlement->results[i].known &&
+		    fate(&settlement->results[i]) == state)
+			return true;
+	}
+	return false;
+}
+
 static bool same_fate(const struct settlement_result *a,
                       const struct settlement_result *b)
 {

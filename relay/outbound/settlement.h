@@ -49,6 +49,9 @@ void settlement_result(struct settlement *settlement, size_t recipient,
 void settlement_rest(struct settlement *settlement,
                      struct disposition disposition, enum smtp_stage stage,
                      const char *reply);
+/* Is there a result that leaves a recipient in this state? */
+bool settlement_has(const struct settlement *settlement,
+                    enum recipient_state state);
 /* Logs, and hands message and outcome to the queue. */
 void settlement_commit(struct settlement *settlement);
 /* Nothing was tried; the message is not touched. */

@@ -165,6 +165,26 @@ void store_refuse(struct store *store, const struct refused_sender *refused,
                   store_done_cb done, void *ctx);
 void store_forget(struct store *store, const char *account, const char *sender);
 
+/* An account that rests or is paused, so that a restart does not try it any
+ * sooner; state is its enum breaker_trouble, 0: it works. */
+struct account_record {
+	char *account;
+	int state;
+	char *reason, *reply;
+	char *fingerprint;        /* of what decides its login; no secret */
+	unsigned failures;        /* in a row */
+	int64_t since_ms, retry_ms; /* retry 0: never by itself */
+};
+
+void account_record_clear(struct account_record *record); /* its strings */
+/* Those that were known when the store was opened, for the caller to clear and
+ * free; the second call finds none. */
+struct account_record *store_take_accounts(struct store *store, size_t *n_r);
+/* Copied; in place of what was known of that account.  What the disk refuses
+ * is to be saved again when the store is well. */
+void store_save_account(struct store *store,
+                        const struct account_record *record);
+
 /* Forget finished messages received before history_ms, and the bodies of
  * failed ones that finished before failed_ms; a bounded number at a time. */
 void store_purge(struct store *store, int64_t history_ms, int64_t failed_ms);

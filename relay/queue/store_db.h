@@ -129,6 +129,14 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE account = ? AND sender = ?")                            \
 	X(GET_REFUSED, "SELECT account, sender, fingerprint, since_ms,"   \
 	  " reply FROM refused_sender ORDER BY since_ms DESC LIMIT ?")    \
+	/* accounts that cannot work */                                   \
+	X(SET_ACCOUNT, "INSERT OR REPLACE INTO account_state (account,"   \
+	  " state, reason, reply, fingerprint, failures, since_ms,"       \
+	  " retry_ms) VALUES (?,?,?,?,?,?,?,?)")                          \
+	X(DROP_ACCOUNT, "DELETE FROM account_state WHERE account = ?")    \
+	X(GET_ACCOUNTS, "SELECT account, state, reason, reply,"           \
+	  " fingerprint, failures, since_ms, retry_ms"                    \
+	  " FROM account_state ORDER BY account")                         \
 	/* purge */                                                       \
 	X(GET_OLD_FAILED, "SELECT id FROM message"                        \
 	  " WHERE state IN (2, 5) AND body <> 0 AND finished_ms < ?"      \

@@ -17,6 +17,7 @@ enum job_type {
 	JOB_PURGE,
 	JOB_REFUSE,
 	JOB_FORGET,
+	JOB_ACCOUNT,
 	JOB_CHANGE,
 	JOB_HURRY,
 	JOB_LOAD_DUE,  /* from here on they only read */
@@ -52,6 +53,7 @@ struct job {
 		} accept;
 		struct outcome *outcome;
 		struct refused_sender refused;
+		struct account_record account;
 		struct {
 			int64_t history_ms, failed_ms;
 		} purge;
@@ -122,6 +124,12 @@ int refused_write(struct store_db *db, struct job *job);
 int refused_read(struct store_db *db, struct refused_sender **refused_r,
                  size_t *n_r);
 
+/* ---- store_account.c ---- */
+
+int account_write(struct store_db *db, const struct job *job);
+/* Before the storage thread begins. */
+int accounts_read(struct store_db *db, struct account_record **records_r,
+                  size_t *n_r);
 /* ---- store_change.c ---- */
 
 int change_write(struct store_db *db, struct job *job);

@@ -57,6 +57,8 @@ void job_free(struct job *job)
 		outcome_free(&job->outcome);
 	if (job->type == JOB_REFUSE || job->type == JOB_FORGET)
 		refused_sender_clear(&job->refused);
+	if (job->type == JOB_ACCOUNT)
+		account_record_clear(&job->account);
 	if (job->type == JOB_CHANGE)
 		envelope_free(&job->change.envelope);
 	if (job->type == JOB_LOAD_BODY)
@@ -204,6 +206,8 @@ int job_write(struct store_db *db, struct job *job)
 	case JOB_REFUSE:
 	case JOB_FORGET:
 		return refused_write(db, job);
+	case JOB_ACCOUNT:
+		return account_write(db, job);
 	case JOB_CHANGE:
 		return change_write(db, job);
 	case JOB_HURRY:
