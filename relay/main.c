@@ -14,6 +14,8 @@ static const struct command commands[] = {
 	  "validate the configuration and show what is in force", cmd_check },
 	{ "test", "ADDRESS [--account A] [--from F] [--json]",
 	  "send a test message and tell each step", cmd_test },
+	{ "explain", "'REPLY' [--provider P] [--stage S] [--json]",
+	  "say what a provider's reply means and what to do", cmd_explain },
 	{ "status", "[--json] [--quiet]",
 	  "show accounts, queue and last failures; quiet: an exit code",
 	  cmd_status },
