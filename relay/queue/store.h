@@ -202,6 +202,11 @@ bool store_reader_queue(struct store_reader *reader,
                         bool (*each)(void *ctx, const struct envelope *e),
                         void *ctx, const char **error_r);
 
+/* Accounts that rest or are paused, for the caller to clear and free. */
+bool store_reader_accounts(struct store_reader *reader,
+                           struct account_record **records_r, size_t *n_r,
+                           const char **error_r);
+
 /* What waits, as the database has it. */
 struct queue_totals {
 	uint64_t queued, held;
