@@ -14,6 +14,7 @@ struct spool;
 struct store;
 struct queue;
 struct refused;
+struct alerts;
 struct verdicts;
 
 struct services {
@@ -23,6 +24,7 @@ struct services {
 	struct store *store;
 	struct queue *queue;
 	struct refused *refused;
+	struct alerts *alerts;
 	struct verdicts *verdicts;
 };
 

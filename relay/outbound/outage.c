@@ -7,9 +7,11 @@
 #include "relay/net/loop.h"
 #include "relay/outbound/fingerprint.h"
 #include "relay/queue/queue.h"
+#include "relay/report/alerts.h"
 #include "relay/report/log.h"
 
-#define DAY_MS (24 * INT64_C(3600) * 1000)
+#define HOUR_MS (INT64_C(3600) * 1000)
+#define DAY_MS (24 * HOUR_MS)
 
 void outage_init(struct outage *outage, struct services *services,
                  const char *account)
@@ -151,6 +153,43 @@ static void log_begin(const struct outage *outage,
 	          number_if(!is_new, "lasted_ms", now - outage->since_ms));
 }
 
+/* What ends by itself and soon alarms nobody; nor does what a person did.  Of
+ * a provider that stays away the age of the queue tells. */
+static bool is_alarming(const struct outage *outage, int64_t wait_ms)
+{
+	return outage->trouble.kind == BREAKER_LOGIN ||
+	       (outage->trouble.kind == BREAKER_REST && wait_ms >= HOUR_MS);
+}
+
+static void raise_alarm(const struct outage *outage, enum alert_event event)
+{
+	const struct trouble *trouble = &outage->trouble;
+	bool bad = event == ALERT_ACCOUNT_PAUSED;
+	struct queue_waiting waiting;
+	struct alert alert = { .event = event, .account = outage->account,
+		.reason = trouble->reason };
+
+	queue_waiting(outage->services->queue, outage->account, 0, &waiting);
+	alert.waiting = waiting.n;
+	if (bad) {
+		alert.title = trouble->title;
+		alert.explanation = trouble->explanation;
+		alert.fix = trouble->fix;
+		alert.reply = trouble->reply;
+	}
+	alerts_raise(outage->services->alerts, &alert);
+}
+
+/* Once an outage. */
+static void alarm_begin(struct outage *outage, uint64_t now_ms)
+{
+	if (outage->alarmed ||
+	    !is_alarming(outage, (int64_t)outage_wait(outage, now_ms)))
+		return;
+	outage->alarmed = true;
+	raise_alarm(outage, ALERT_ACCOUNT_PAUSED);
+}
+
 static void note_begin(struct outage *outage, const struct trouble *trouble,
                        bool is_new)
 {
@@ -174,6 +213,7 @@ void outage_begin(struct outage *outage, const struct account_config *account,
 	breaker_failure(&outage->breaker, trouble->kind, now_ms,
 	                trouble->wait_ms);
 	log_begin(outage, account, is_new, now_ms);
+	alarm_begin(outage, now_ms);
 	outage_save(outage, account);
 	queue_divert(outage->services->queue);
 }
@@ -186,9 +226,12 @@ static const struct trouble held = { BREAKER_OPERATOR, "paused-by-operator",
 
 void outage_hold(struct outage *outage, const struct account_config *account)
 {
+	bool alarmed = outage_lasts(outage) && outage->alarmed;
+
 	if (outage_is_held(outage))
 		return;
 	note_begin(outage, &held, true);
+	outage->alarmed = alarmed;
 	breaker_hold(&outage->breaker);
 	log_begin(outage, account, true, 0);
 	outage_save(outage, account);
@@ -206,7 +249,8 @@ void outage_restore(struct outage *outage, const struct account_config *account,
 	note_begin(outage, trouble.kind == BREAKER_OPERATOR ? &held : &trouble,
 	           true);
 	outage->since_ms = record->since_ms;
-	outage->alarmed = true;
+	outage->alarmed =
+		is_alarming(outage, record->retry_ms - record->since_ms);
 	breaker_restore(&outage->breaker, trouble.kind, record->failures,
 	                now_ms, outage_record_wait(record));
 	if (!fingerprint_fits(account, record->fingerprint) &&
@@ -242,6 +286,8 @@ void outage_end(struct outage *outage)
 	if (!was_out)
 		return;
 	log_end(outage);
+	if (outage->alarmed)
+		raise_alarm(outage, ALERT_ACCOUNT_RESUMED);
 	outage_forget(outage);
 	queue_hurry(outage->services->queue, outage->account);
 	queue_divert(outage->services->queue);
