@@ -16,6 +16,7 @@
 #include "relay/policy/check_rules.h"
 #include "relay/process.h"
 #include "relay/queue/queue.h"
+#include "relay/queue/verdict.h"
 #include "relay/report/log.h"
 #include "relay/services.h"
 
@@ -417,6 +418,7 @@ static int open_spool(struct relay *relay)
 		          F_STR("filesystem", spool_doubtful_filesystem(
 						      relay->services.spool)));
 	relay->services.refused = refused_new(&relay->services);
+	relay->services.verdicts = verdicts_new(relay->services.loop);
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
 	return EX_OK;
 }
@@ -489,6 +491,7 @@ static void take_down(struct relay *relay)
 	spool_close(&relay->services.spool);
 	for (i = 0; i < relay->n_listeners; i++)
 		listener_free(&relay->listeners[i]);
+	verdicts_free(&relay->services.verdicts);
 	for (i = 0; i < 3; i++)
 		signal_watch_free(&relay->signals[i]);
 	timer_free(&relay->housekeeping);

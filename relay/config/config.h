@@ -111,6 +111,7 @@ struct listener_config {
 	unsigned max_connections, max_connections_per_client;
 	unsigned max_recipients;
 	int64_t timeout_ms;
+	int64_t verdict_wait_ms; /* 0: answer once the message is durable */
 	enum listener_tls tls;
 	char *tls_cert, *tls_key; /* NULL: self-made, in the spool folder */
 	int tls_min;           /* 0x0301 to 0x0304 */

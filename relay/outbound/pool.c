@@ -490,6 +490,8 @@ static void wait_for_probe(struct pool *pool, uint64_t now)
 		put_back_prepared(pool);
 		outage_untold(&pool->outage);
 	}
+	settlement_tell_waiting(pool->services, pool->setup->config, pool->name,
+	                        &pool->outage.trouble, pool->outage.reply);
 	timer_start(pool->timer, outage_tell(&pool->outage, now));
 }
 

@@ -6,6 +6,7 @@
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
 #include "relay/queue/schedule.h"
+#include "relay/queue/verdict.h"
 #include "relay/report/log.h"
 
 enum { GROUP_MAX = 500 }; /* octets of addresses in a line of the log */
@@ -122,6 +123,7 @@ static void log_group(const struct settlement *settlement,
 	          F_STR("reason", result->disposition.reason),
 	          F_STR("explanation", result->disposition.explanation),
 	          F_STR("fix", result->disposition.fix),
+	          F_STR("told", settlement->to_device ? "device" : NULL),
 	          F_INT("delay_ms", wall_now_ms() - envelope->received_ms));
 }
 
@@ -319,7 +321,10 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 			wait_of(settlement, outcome->attempts);
 	else
 		outcome->finished_ms = outcome->ended_ms;
-	outcome->drop_body = outcome->state == MESSAGE_DELIVERED;
+	if (settlement->to_device)
+		outcome->state = MESSAGE_REFUSED;
+	outcome->drop_body = outcome->state == MESSAGE_DELIVERED ||
+	                     outcome->state == MESSAGE_REFUSED;
 	return outcome;
 }
 
@@ -334,15 +339,129 @@ void settlement_drop(struct settlement *settlement)
 	settlement->results = NULL;
 }
 
+/* ---- devices that wait for the verdict ---- */
+
+static bool is_refusal(const struct settlement *settlement,
+                       const struct settlement_result *result)
+{
+	return result->known &&
+	       (result->disposition.action == DISPOSITION_FAIL ||
+	        (result->disposition.action == DISPOSITION_PAUSE &&
+	         !goes_elsewhere(settlement)));
+}
+
+/* All of it is refused, and somebody waits to hear that. */
+static bool goes_to_device(const struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	size_t i;
+
+	if (!verdict_may_refuse(settlement->services->verdicts, envelope->id))
+		return false;
+	for (i = 0; i < envelope->n_recipients; i++) {
+		if (!is_refusal(settlement, &settlement->results[i]))
+			return false;
+	}
+	return true;
+}
+
+static struct verdict verdict_of(enum verdict_kind kind,
+                                 const struct disposition *disposition,
+                                 const char *reply)
+{
+	return (struct verdict){ kind, reply, disposition->reason,
+		disposition->explanation, disposition->fix };
+}
+
+/* What pauses the account is the end of this message: the device has it. */
+static void give_back(struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	const struct settlement_result *result = worst(settlement);
+	struct verdict verdict = verdict_of(
+		VERDICT_REFUSED, &result->disposition, result->reply);
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++)
+		settlement->results[i].disposition.action = DISPOSITION_FAIL;
+	settlement->to_device = true;
+	verdict_claim(settlement->services->verdicts, envelope->id, &verdict);
+}
+
+/* Who is tried again at once may still hear something better. */
+static void tell_device(const struct settlement *settlement,
+                        enum message_state state)
+{
+	const struct settlement_result *result = worst(settlement);
+	struct verdict verdict = verdict_of(
+		state == MESSAGE_DELIVERED ? VERDICT_DELIVERED : VERDICT_QUEUED,
+		&result->disposition, result->reply);
+
+	if (state != MESSAGE_QUEUED || !goes_at_once(settlement))
+		verdict_tell(settlement->services->verdicts,
+		             message_envelope(settlement->message)->id,
+		             &verdict);
+}
+
 void settlement_commit(struct settlement *settlement)
 {
 	bool over = is_over(settlement, wall_now_ms());
-	struct outcome *outcome = make_outcome(settlement, over);
 	struct message *message = settlement->message;
+	struct outcome *outcome;
 
+	if (goes_to_device(settlement))
+		give_back(settlement);
+	outcome = make_outcome(settlement, over);
+	if (!settlement->to_device)
+		tell_device(settlement, outcome->state);
 	log_fates(settlement, over);
 	settlement_drop(settlement);
 	queue_settle(settlement->services->queue, message, &outcome);
+}
+
+struct waiting {
+	struct services *services;
+	const struct config *config;
+	const char *account, *reply;
+	const struct disposition *trouble;
+};
+
+static void tell_one(void *ctx, message_id id)
+{
+	const struct waiting *waiting = ctx;
+	struct queue *queue = waiting->services->queue;
+	struct message *message =
+		queue_find_ready(queue, waiting->account, id);
+	struct verdict verdict = verdict_of(VERDICT_QUEUED, waiting->trouble,
+	                                    waiting->reply);
+	struct settlement settlement;
+
+	if (message == NULL)
+		return;
+	if (waiting->trouble->action != DISPOSITION_PAUSE ||
+	    !verdict_may_refuse(waiting->services->verdicts, id)) {
+		verdict_tell(waiting->services->verdicts, id, &verdict);
+		return;
+	}
+	queue_take_this(queue, message);
+	settlement_init(&settlement, waiting->services, waiting->config,
+	                message);
+	settlement.account = waiting->account;
+	settlement.started_ms = 0;
+	settlement_rest(&settlement, *waiting->trouble, SMTP_STAGE_AUTH,
+	                waiting->reply);
+	settlement_commit(&settlement);
+}
+
+void settlement_tell_waiting(struct services *services,
+                             const struct config *config, const char *account,
+                             const struct disposition *trouble,
+                             const char *reply)
+{
+	struct waiting waiting = { services, config, account, reply, trouble };
+
+	if (services->verdicts != NULL)
+		verdict_each(services->verdicts, tell_one, &waiting);
 }
 
 void settlement_expire(struct services *services, const struct config *config,

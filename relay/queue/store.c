@@ -26,8 +26,12 @@ static void call_done(struct job *job)
 	case JOB_ACCEPT:
 	case JOB_OUTCOME:
 	case JOB_REFUSE:
+	case JOB_HURRY:
 		if (job->done)
 			job->done(job->ctx, job->error, job->full);
+		break;
+	case JOB_CHANGE:
+		change_done(job);
 		break;
 	case JOB_LOAD_DUE:
 		job->load_done(job->ctx,
@@ -51,6 +55,8 @@ static void give_away(struct job *job)
 		job->load.n = 0;
 	if (job->type == JOB_LOAD_BODY)
 		job->body.bytes = NULL;
+	if (job->type == JOB_CHANGE && !job->error)
+		job->change.envelope = NULL;
 }
 
 static void settle_bodies(struct store *store, const struct job *job)
@@ -253,6 +259,29 @@ void store_outcome(struct store *store, struct outcome **outcome,
 	job->done = done;
 	job->outcome = *outcome;
 	*outcome = NULL;
+	storage_post(&store->storage, job);
+}
+
+void store_change(struct store *store, message_id id, enum queue_change what,
+		  int64_t expire_ms, store_change_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_CHANGE, ctx);
+
+	job->change_done = done;
+	job->change.id = id;
+	job->change.what = what;
+	job->change.now_ms = wall_now_ms();
+	job->change.expires_ms = job->change.now_ms + expire_ms;
+	storage_post(&store->storage, job);
+}
+
+void store_hurry(struct store *store, int64_t now_ms, store_done_cb done,
+		 void *ctx)
+{
+	struct job *job = job_new(JOB_HURRY, ctx);
+
+	job->done = done;
+	job->hurry.now_ms = now_ms;
 	storage_post(&store->storage, job);
 }
 

@@ -17,6 +17,8 @@ enum job_type {
 	JOB_PURGE,
 	JOB_REFUSE,
 	JOB_FORGET,
+	JOB_CHANGE,
+	JOB_HURRY,
 	JOB_LOAD_DUE,  /* from here on they only read */
 	JOB_LOAD_BODY,
 };
@@ -33,6 +35,7 @@ struct job {
 	enum job_type type;
 	union {
 		store_done_cb done;
+		store_change_cb change_done;
 		store_load_cb load_done;
 		store_body_cb body_done;
 	};
@@ -52,6 +55,17 @@ struct job {
 		struct {
 			int64_t history_ms, failed_ms;
 		} purge;
+		struct {
+			message_id id;
+			enum queue_change what;
+			int64_t now_ms, expires_ms;
+			enum queue_answer answer;
+			const char *words;
+			struct envelope *envelope; /* if it is queued now */
+		} change;
+		struct {
+			int64_t now_ms;
+		} hurry;
 		struct {
 			size_t limit, n;
 			struct envelope **envelopes;
@@ -107,6 +121,12 @@ int refused_write(struct store_db *db, struct job *job);
 /* Before the storage thread begins: all that are known, the newest first. */
 int refused_read(struct store_db *db, struct refused_sender **refused_r,
                  size_t *n_r);
+
+/* ---- store_change.c ---- */
+
+int change_write(struct store_db *db, struct job *job);
+int change_hurry(struct store_db *db, const struct job *job);
+void change_done(struct job *job); /* tells its owner, on the loop */
 
 /* ---- store_purge.c ---- */
 
