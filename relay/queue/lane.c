@@ -199,6 +199,8 @@ void lane_give_back(struct lane *lane, struct lane_entry *entry,
 	TAILQ_INSERT_HEAD(&owner->senders, entry->sender, turn);
 	TAILQ_REMOVE(&lane->clients, owner, turn);
 	TAILQ_INSERT_HEAD(&lane->clients, owner, turn);
+	TAILQ_REMOVE(&lane->entries, entry, link);
+	TAILQ_INSERT_HEAD(&lane->entries, entry, link);
 }
 
 /* ---- what there is ---- */
@@ -237,7 +239,7 @@ static struct lane_entry *youngest(const struct lane_client *client)
 	return entry_of(found);
 }
 
-struct lane_entry *lane_of_the_many(const struct lane *lane)
+struct lane_entry *lane_crowd(const struct lane *lane, size_t n)
 {
 	const struct lane_client *client, *most = NULL;
 
@@ -245,7 +247,7 @@ struct lane_entry *lane_of_the_many(const struct lane *lane)
 		if (most == NULL || client->n > most->n)
 			most = client;
 	}
-	return most == NULL ? NULL : youngest(most);
+	return most == NULL || most->n <= n ? NULL : youngest(most);
 }
 
 struct lane_entry *lane_first(const struct lane *lane)

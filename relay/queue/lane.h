@@ -49,8 +49,9 @@ void lane_give_back(struct lane *lane, struct lane_entry *entry,
 size_t lane_count(const struct lane *lane);
 size_t lane_count_client(const struct lane *lane, const char *client);
 size_t lane_clients(const struct lane *lane);
-/* The youngest of the client that has most; NULL: nobody waits. */
-struct lane_entry *lane_of_the_many(const struct lane *lane);
+/* The youngest of the client that has most, if that is more than n; NULL: it
+ * is not. */
+struct lane_entry *lane_crowd(const struct lane *lane, size_t n);
 /* In the order of their coming; an entry may be removed once the next one has
  * been asked for. */
 struct lane_entry *lane_first(const struct lane *lane);

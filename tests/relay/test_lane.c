@@ -147,7 +147,8 @@ static void test_in_the_order_of_their_coming(void **state)
 	assert_int_equal(lane_count_client(lane, "erp"), 2);
 	assert_int_equal(lane_count_client(lane, "ups"), 0);
 	/* The most has erp, and its youngest is not the one that came last. */
-	assert_int_equal(mail_of(lane_of_the_many(lane))->age, 9);
+	assert_int_equal(mail_of(lane_crowd(lane, 1))->age, 9);
+	assert_null(lane_crowd(lane, 2));
 	lane_free(&lane); /* lets go of them */
 }
 
