@@ -24,11 +24,16 @@ static json_t *mended(const char *text)
 	return value;
 }
 
-void view_set_text(json_t *object, const char *key, const char *text)
+json_t *view_text(const char *text)
 {
 	json_t *value = text == NULL ? json_null() : json_string(text);
 
-	json_object_set_new(object, key, value ? value : mended(text));
+	return value != NULL ? value : mended(text);
+}
+
+void view_set_text(json_t *object, const char *key, const char *text)
+{
+	json_object_set_new(object, key, view_text(text));
 }
 
 void view_set_number(json_t *object, const char *key, int64_t number)
@@ -94,13 +99,9 @@ static json_t *addresses(const struct envelope *envelope)
 
 	for (i = 0; i < envelope->n_recipients; i++) {
 		const struct recipient *to = &envelope->recipients[i];
-		json_t *text = json_string(to->address);
 
-		if (is_unfinished(envelope) && to->state != RECIPIENT_QUEUED)
-			json_decref(text);
-		else
-			json_array_append_new(list, text ? text
-			                                 : mended(to->address));
+		if (!is_unfinished(envelope) || to->state == RECIPIENT_QUEUED)
+			json_array_append_new(list, view_text(to->address));
 	}
 	return list;
 }

@@ -15,6 +15,8 @@
 #include "relay/outbound/pools.h"
 #include "relay/queue/store.h"
 
+/* NULL is null. */
+json_t *view_text(const char *text);
 void view_set_text(json_t *object, const char *key, const char *text);
 void view_set_number(json_t *object, const char *key, int64_t number);
 void view_set_time(json_t *object, const char *key, int64_t wall_ms);
