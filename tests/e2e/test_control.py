@@ -282,6 +282,7 @@ class Shutdown(Control):
         self.assertEqual(lanpost.ask("/api/v1/status")[0], 200)
         client.send(b"Subject: last\r\n\r\n.\r\n")
         self.assertEqual(client.reply()[:3], "250")
+        client.close()
         self.assertEqual(lanpost.wait(), 0)
 
 
