@@ -66,6 +66,18 @@ static void put(struct dialogue *dialogue, const char *line, size_t len)
 	put_tail(dialogue, line, len);
 }
 
+/* What is no reply may hold ends of lines. */
+static void copy_line(char *to, struct text line)
+{
+	char *end;
+
+	if (line.len == 0)
+		return;
+	memcpy(to, line.data, line.len);
+	while ((end = memchr(to, '\n', line.len)) != NULL)
+		*end = ' ';
+}
+
 void dialogue_line(struct dialogue *dialogue, char side, struct text line)
 {
 	char kept[LINE_MAX] = { side, ' ' };
@@ -74,8 +86,7 @@ void dialogue_line(struct dialogue *dialogue, char side, struct text line)
 
 	if (cut)
 		line = utf8_cut(line, room - strlen(cut_mark));
-	if (line.len > 0)
-		memcpy(kept + len, line.data, line.len);
+	copy_line(kept + len, line);
 	len += line.len;
 	if (cut) {
 		memcpy(kept + len, cut_mark, strlen(cut_mark));
