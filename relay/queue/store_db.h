@@ -102,8 +102,12 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " finished_ms FROM recipient WHERE message = ? ORDER BY n")     \
 	X(GET_BODY, "SELECT data, size, checksum FROM message"            \
 	  " JOIN body ON message = id WHERE id = ?")                      \
-	X(GET_QUEUE_IDS, "SELECT id FROM message WHERE state = 0"         \
-	  " UNION ALL SELECT id FROM message WHERE state = 3 ORDER BY 1") \
+	/* left to itself it would walk through all for the order */      \
+	X(GET_QUEUE_IDS,                                                  \
+	  "SELECT id FROM message INDEXED BY message_due"                 \
+	  " WHERE state = 0 UNION ALL "                                   \
+	  "SELECT id FROM message INDEXED BY message_held"                \
+	  " WHERE state = 3 ORDER BY 1")                                  \
 	X(GET_QUEUE_TOTALS, "SELECT count(*), total(next_attempt_ms <= ?),"  \
 	  " min(id) FROM message INDEXED BY message_due WHERE state = 0") \
 	/* history: what struct history_filter says, in the columns */     \
@@ -111,10 +115,11 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE id >= ?1 AND " HISTORY_FILTER                           \
 	  " ORDER BY id DESC LIMIT ?7")                                   \
 	X(GET_UNFINISHED_IDS,                                             \
-	  "SELECT id FROM message WHERE state = 0 AND "                   \
-	  HISTORY_FILTER " UNION ALL "                                    \
-	  "SELECT id FROM message WHERE state = 3 AND "                   \
-	  HISTORY_FILTER " ORDER BY 1 DESC LIMIT ?7")                     \
+	  "SELECT id FROM message INDEXED BY message_due"                 \
+	  " WHERE state = 0 AND " HISTORY_FILTER " UNION ALL "            \
+	  "SELECT id FROM message INDEXED BY message_held"                \
+	  " WHERE state = 3 AND " HISTORY_FILTER                          \
+	  " ORDER BY 1 DESC LIMIT ?7")                                    \
 	X(GET_ATTEMPTS, "SELECT n, started_ms, ended_ms, account, host,"  \
 	  " stage, reply, reason, summary, text, sent_as FROM attempt"    \
 	  " LEFT JOIN dialogue AS d USING (message, n)"                   \
