@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "proto/xalloc.h"
+#include "relay/admin/control.h"
+#include "relay/admin/desk.h"
 #include "relay/health_facts.h"
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
@@ -35,6 +37,8 @@ struct relay {
 	struct listener **listeners;
 	size_t n_listeners;
 	struct pools *pools;
+	struct desk *desk;
+	struct control *control; /* NULL: it could not be opened */
 	struct signal_watch *signals[3];
 	struct timer *housekeeping, *grace;
 	struct turn_end *turn_end;
@@ -464,6 +468,31 @@ static int open_pools(struct relay *relay)
 	return relay->pools != NULL ? EX_OK : fail(EX_CONFIG, error);
 }
 
+static size_t count_listeners(void *ctx)
+{
+	const struct relay *relay = ctx;
+
+	return relay->n_listeners;
+}
+
+/* Mail goes its way without it. */
+static void open_control(struct relay *relay)
+{
+	struct desk_settings desk = { &relay->services, relay->pools,
+		count_listeners, relay };
+	struct control_settings settings = { .loop = relay->services.loop,
+		.spool = spool_folder(relay->services.spool) };
+	const char *error = NULL;
+
+	settings.desk = relay->desk = desk_new(&desk);
+	relay->control = control_open(&settings, &error);
+	if (relay->control == NULL)
+		log_event(LOG_WARN, EVENT_WARNING,
+		          F_STR("text", "commands cannot ask this server: "
+		                        "they see its database only"),
+		          F_STR("error", error));
+}
+
 static void watch(struct relay *relay)
 {
 	static const int signums[] = { SIGHUP, SIGTERM, SIGINT };
@@ -495,6 +524,7 @@ static int start(struct relay *relay)
 	    (code = open_files(relay)) != EX_OK ||
 	    (code = open_pools(relay)) != EX_OK)
 		return code;
+	open_control(relay);
 	queue_start(relay->services.queue);
 	pools_kick_all(relay->pools);
 	on_housekeeping(relay);
@@ -507,6 +537,8 @@ static void take_down(struct relay *relay)
 {
 	size_t i;
 
+	control_close(&relay->control);
+	desk_free(&relay->desk);
 	store_close(&relay->services.store);
 	pools_free(&relay->pools);
 	queue_free(&relay->services.queue);

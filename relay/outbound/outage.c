@@ -218,11 +218,20 @@ void outage_begin(struct outage *outage, const struct account_config *account,
 	queue_divert(outage->services->queue);
 }
 
-static const struct trouble held = { BREAKER_OPERATOR, "paused-by-operator",
-	"Account paused by an administrator",
-	"An administrator has paused this account: its mail waits.",
-	"Run \"lanpost account resume ACCOUNT\" when it may send again.",
-	NULL, 0, false };
+static void note_held(struct outage *outage)
+{
+	char *fix = xasprintf("Run \"lanpost account resume %s\" when it may "
+	                      "send again.", outage->account);
+	struct trouble held = { .kind = BREAKER_OPERATOR,
+		.reason = "paused-by-operator",
+		.title = "Account paused by an administrator",
+		.explanation = "An administrator has paused this account: its "
+		               "mail waits.",
+		.fix = fix };
+
+	note_begin(outage, &held, true);
+	free(fix);
+}
 
 void outage_hold(struct outage *outage, const struct account_config *account)
 {
@@ -230,7 +239,7 @@ void outage_hold(struct outage *outage, const struct account_config *account)
 
 	if (outage_is_held(outage))
 		return;
-	note_begin(outage, &held, true);
+	note_held(outage);
 	outage->alarmed = alarmed;
 	breaker_hold(&outage->breaker);
 	log_begin(outage, account, true, 0);
@@ -238,21 +247,39 @@ void outage_hold(struct outage *outage, const struct account_config *account)
 	queue_divert(outage->services->queue);
 }
 
+static void note_restored(struct outage *outage,
+                          const struct account_config *account,
+                          const struct account_record *record)
+{
+	struct disposition kept = { .action = DISPOSITION_DONE };
+	struct trouble trouble = { .kind = (enum breaker_trouble)record->state,
+		.reply = record->reply };
+
+	if (trouble.kind == BREAKER_OPERATOR) {
+		note_held(outage);
+		return;
+	}
+	outage_record_words(record, outage->services->config, account, &kept);
+	trouble.reason = kept.reason;
+	trouble.title = kept.title;
+	trouble.explanation = kept.explanation;
+	trouble.fix = kept.fix;
+	note_begin(outage, &trouble, true);
+	disposition_forget(&kept);
+}
+
 /* What is said now is said again, and alarms nobody a second time. */
 void outage_restore(struct outage *outage, const struct account_config *account,
                     const struct account_record *record, uint64_t now_ms)
 {
-	struct trouble trouble;
-
-	if (!outage_record_read(record, &trouble))
+	if (!outage_is_kept((enum breaker_trouble)record->state))
 		return;
-	note_begin(outage, trouble.kind == BREAKER_OPERATOR ? &held : &trouble,
-	           true);
+	note_restored(outage, account, record);
 	outage->since_ms = record->since_ms;
 	outage->alarmed =
 		is_alarming(outage, record->retry_ms - record->since_ms);
-	breaker_restore(&outage->breaker, trouble.kind, record->failures,
-	                now_ms, outage_record_wait(record));
+	breaker_restore(&outage->breaker, outage->trouble.kind,
+	                record->failures, now_ms, outage_record_wait(record));
 	if (!fingerprint_fits(account, record->fingerprint) &&
 	    !outage_is_held(outage))
 		breaker_hurry(&outage->breaker, now_ms);

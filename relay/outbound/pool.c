@@ -7,6 +7,7 @@
 #include "relay/config/provider.h"
 #include "relay/net/loop.h"
 #include "relay/outbound/refused.h"
+#include "relay/policy/send_as.h"
 #include "relay/queue/queue.h"
 #include "relay/queue/schedule.h"
 
@@ -24,6 +25,8 @@ size_t pool_waiting(const struct pool *pool)
 
 static enum breaker_trouble kind_of(const struct disposition *disposition)
 {
+	if (disposition->action == DISPOSITION_REST)
+		return BREAKER_REST;
 	return disposition->action == DISPOSITION_PAUSE ? BREAKER_LOGIN
 	                                                : BREAKER_UNREACHABLE;
 }
@@ -43,21 +46,29 @@ static uint64_t retry_wait(const struct pool *pool)
 void pool_meet_trouble(struct pool *pool, const struct disposition *disposition,
                        const char *reply, bool behind_login)
 {
-	struct trouble trouble = {
+	const struct account_config *account = pool->setup->account;
+	struct disposition kept = { .action = DISPOSITION_DONE };
+	struct trouble trouble;
+
+	disposition_keep(&kept, disposition, account->username,
+	                 account_identity(account));
+	trouble = (struct trouble){
 		.kind = kind_of(disposition),
-		.reason = disposition->reason,
-		.explanation = disposition->explanation,
-		.fix = disposition->fix,
+		.reason = kept.reason,
+		.title = kept.title,
+		.explanation = kept.explanation,
+		.fix = kept.fix,
 		.reply = reply,
+		.wait_ms = (uint64_t)kept.wait_ms,
 		.behind_login = behind_login,
 	};
-
 	if (trouble.kind == BREAKER_UNREACHABLE)
 		trouble.wait_ms = retry_wait(pool);
 	pool->proven = false;
 	pool->ramp = 1;
 	outage_begin(&pool->outage, pool->setup->account, &trouble,
 	             loop_now_ms(pool->services->loop));
+	disposition_forget(&kept);
 	work_put_back(pool);
 	timer_start(pool->watch, WATCH_MS);
 }
@@ -70,6 +81,7 @@ void pool_tell_devices(struct pool *pool)
 		.action = trouble->kind == BREAKER_LOGIN ? DISPOSITION_PAUSE
 		                                         : DISPOSITION_WAIT,
 		.reason = trouble->reason,
+		.title = trouble->title,
 		.explanation = trouble->explanation,
 		.fix = trouble->fix,
 	};

@@ -131,7 +131,8 @@ static void print_failure(struct buf *out,
 static void login_failed(struct pool *pool,
                          const struct upstream_failure *failure)
 {
-	struct disposition disposition = disposition_of_failure(failure);
+	struct disposition disposition = disposition_of_failure(
+		pool->setup->config, pool->setup->account, failure);
 	struct work *work = work_list_first(&pool->prepared);
 	struct buf reply = BUF_INIT(128 * 1024);
 

@@ -23,6 +23,27 @@ void settlement_init(struct settlement *settlement, struct services *services,
 	settlement->results = xcalloc(n, sizeof *settlement->results);
 }
 
+/* ---- the names in a fix ---- */
+
+static const char *username_of(const struct config *config, const char *account)
+{
+	const struct account_config *found =
+		account == NULL ? NULL : config_account(config, account);
+
+	return found == NULL ? NULL : found->username;
+}
+
+static const char *sender_of(const struct settlement *settlement)
+{
+	const char *sender = settlement->sent_as;
+
+	if (sender == NULL)
+		sender = message_envelope(settlement->message)->reverse_path;
+	return *sender == '\0' ? NULL : sender;
+}
+
+/* ---- results ---- */
+
 void settlement_result(struct settlement *settlement, size_t recipient,
                        struct disposition disposition, enum smtp_stage stage,
                        const char *reply)
@@ -30,8 +51,12 @@ void settlement_result(struct settlement *settlement, size_t recipient,
 	struct settlement_result *result = &settlement->results[recipient];
 
 	free(result->reply);
-	*result = (struct settlement_result){ true, disposition, stage,
-		xstrdup(reply) };
+	disposition_keep(&result->disposition, &disposition,
+	                 username_of(settlement->config, settlement->account),
+	                 sender_of(settlement));
+	result->known = true;
+	result->stage = stage;
+	result->reply = xstrdup(reply);
 }
 
 void settlement_rest(struct settlement *settlement,
@@ -74,6 +99,7 @@ static enum recipient_state fate(const struct settlement_result *result)
 	case DISPOSITION_REWRITE:
 	case DISPOSITION_PAUSE:
 	case DISPOSITION_WAIT:
+	case DISPOSITION_REST:
 		break;
 	}
 	return RECIPIENT_QUEUED;
@@ -96,7 +122,8 @@ static bool same_fate(const struct settlement_result *a,
                       const struct settlement_result *b)
 {
 	return a->disposition.action == b->disposition.action &&
-	       a->disposition.reason == b->disposition.reason &&
+	       text_equal(text_of(a->disposition.reason),
+	                  text_of(b->disposition.reason)) &&
 	       text_equal(text_of(a->reply), text_of(b->reply));
 }
 
@@ -341,13 +368,19 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 	return outcome;
 }
 
+static void forget_result(struct settlement_result *result)
+{
+	disposition_forget(&result->disposition);
+	free(result->reply);
+}
+
 void settlement_drop(struct settlement *settlement)
 {
 	const struct envelope *envelope = message_envelope(settlement->message);
 	size_t i;
 
 	for (i = 0; i < envelope->n_recipients; i++)
-		free(settlement->results[i].reply);
+		forget_result(&settlement->results[i]);
 	free(settlement->results);
 	settlement->results = NULL;
 }
@@ -383,7 +416,7 @@ static struct verdict verdict_of(enum verdict_kind kind,
                                  const char *reply)
 {
 	return (struct verdict){ kind, reply, disposition->reason,
-		disposition->explanation, disposition->fix };
+		disposition->title, disposition->fix };
 }
 
 /* What pauses the account is the end of this message: the device has it. */
@@ -471,10 +504,14 @@ void settlement_tell_waiting(struct services *services,
                              const struct disposition *trouble,
                              const char *reply)
 {
-	struct waiting waiting = { services, config, account, reply, trouble };
+	struct disposition kept = { .action = DISPOSITION_DONE };
+	struct waiting waiting = { services, config, account, reply, &kept };
 
-	if (services->verdicts != NULL)
-		verdict_each(services->verdicts, tell_one, &waiting);
+	if (services->verdicts == NULL)
+		return;
+	disposition_keep(&kept, trouble, username_of(config, account), NULL);
+	verdict_each(services->verdicts, tell_one, &waiting);
+	disposition_forget(&kept);
 }
 
 void settlement_expire(struct services *services, const struct config *config,
@@ -482,7 +519,7 @@ void settlement_expire(struct services *services, const struct config *config,
 {
 	const struct envelope *envelope = message_envelope(message);
 	struct settlement settlement;
-	struct disposition expired = disposition_of_expiry();
+	struct disposition expired = disposition_of_expiry(config);
 	size_t i;
 
 	settlement_init(&settlement, services, config, message);

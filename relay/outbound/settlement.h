@@ -21,7 +21,7 @@
 
 struct settlement_result {
 	bool known;
-	struct disposition disposition;
+	struct disposition disposition; /* a copy, its fix filled in */
 	enum smtp_stage stage;
 	char *reply;
 };

@@ -201,6 +201,16 @@ bool store_reader_queue(struct store_reader *reader,
                         bool (*each)(void *ctx, const struct envelope *e),
                         void *ctx, const char **error_r);
 
+/* What waits, as the database has it. */
+struct queue_totals {
+	uint64_t queued, held;
+	uint64_t due;         /* of the queued ones, at now_ms */
+	uint64_t octets;      /* of both */
+	int64_t oldest_ms;    /* of the queued ones; 0: none */
+};
+bool store_reader_totals(struct store_reader *reader, int64_t now_ms,
+                         struct queue_totals *totals, const char **error_r);
+
 /* What must all hold; zero, -1 and NULL match anything.  Texts are a part of
  * what they are compared with, in any case; a star in them is any text. */
 struct history_filter {

@@ -103,6 +103,8 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " JOIN body ON message = id WHERE id = ?")                      \
 	X(GET_QUEUE_IDS, "SELECT id FROM message WHERE state = 0"         \
 	  " UNION ALL SELECT id FROM message WHERE state = 3 ORDER BY 1") \
+	X(GET_QUEUE_TOTALS, "SELECT count(*), total(next_attempt_ms <= ?),"  \
+	  " min(id) FROM message INDEXED BY message_due WHERE state = 0") \
 	/* history: what struct history_filter says, in the columns */     \
 	X(GET_HISTORY_IDS, "SELECT id FROM message"                       \
 	  " WHERE id >= ?1 AND " HISTORY_FILTER                           \
