@@ -97,6 +97,21 @@ static int add_several(struct store_db *db, struct job *job)
 				 : code;
 }
 
+/* A notice, and what it tells of. */
+static int add_telling(struct store_db *db, struct job *job)
+{
+	int code = db_run(db_statement(db, SQL_ACCEPT));
+
+	if (code == SQLITE_OK)
+		code = notice_tell(db, job);
+	if (code == SQLITE_OK && !job->error)
+		code = add_message(db, job, job->accept.envelopes[0]);
+	if (code == SQLITE_OK && job->error)
+		code = db_run(db_statement(db, SQL_ACCEPT_UNDO));
+	return code == SQLITE_OK ? db_run(db_statement(db, SQL_ACCEPT_END))
+				 : code;
+}
+
 int accept_write(struct store_db *db, struct job *job)
 {
 	if (job->error)
@@ -106,6 +121,8 @@ int accept_write(struct store_db *db, struct job *job)
 				     "folder of bodies could not be synced");
 		return SQLITE_OK;
 	}
+	if (job->told)
+		return add_telling(db, job);
 	return job->accept.n == 1
 		       ? add_message(db, job, job->accept.envelopes[0])
 		       : add_several(db, job);
