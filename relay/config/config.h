@@ -19,6 +19,7 @@
 #include "proto/smtp_client.h"
 #include "relay/net/address.h"
 
+struct catalogue;
 struct provider;
 struct config_origin; /* where each value came from: config_keys.h */
 
@@ -198,6 +199,7 @@ struct config {
 	size_t n_devices;
 	struct rule_config *rules; /* in file order */
 	size_t n_rules;
+	struct catalogue *catalogue; /* ours, and the user's (catalogue.h) */
 	unsigned refs;
 };
 
@@ -217,6 +219,9 @@ struct config_warnings {
 /* Which file to read: the one given with -c, else the default one; NULL when
  * that is missing and LANPOST_ACCOUNT_* are set, which are then enough. */
 const char *config_choose_path(const char *given, char *const *environment);
+/* The user's part of the error catalogue: `catalogue.d` beside the file, or
+ * where the default one would be.  The caller frees it. */
+char *config_catalogue_folder(const char *path);
 
 /* path NULL: no file, environment only.  environ: "NAME=value" strings, as the
  * process has them.  Returns NULL with error_r filled (caller frees with

@@ -29,8 +29,8 @@ enum delivery_end {
 struct delivery_callbacks {
 	/* May come from inside delivery_prepare(). */
 	void (*on_prepared)(void *ctx, struct delivery *delivery);
-	/* The provider's words are about the account (PAUSE, WAIT), or about a
-	 * sender that is refused from now on (REWRITE): it concerns others too.
+	/* The provider's words are about the account (PAUSE, WAIT, REST), or
+	 * about a sender that is refused from now on (REWRITE): it concerns others too.
 	 * Comes before the attempt is settled. */
 	void (*on_trouble)(void *ctx, struct delivery *delivery,
 	                   const struct disposition *trouble,

@@ -15,6 +15,7 @@ void outage_init(struct outage *outage, struct queue *queue,
 
 void outage_free(struct outage *outage)
 {
+	disposition_forget(&outage->trouble);
 	free(outage->reply);
 	free(outage->failover);
 }
@@ -64,8 +65,8 @@ static void log_begin(const struct outage *outage, const char *host,
 }
 
 void outage_begin(struct outage *outage, const struct disposition *trouble,
-                  const char *reply, const char *host, size_t waiting,
-                  uint64_t now_ms, uint64_t wait_ms)
+                  const char *username, const char *reply, const char *host,
+                  size_t waiting, uint64_t now_ms, uint64_t wait_ms)
 {
 	bool login = trouble->action == DISPOSITION_PAUSE;
 	bool is_new = !outage_lasts(outage);
@@ -76,7 +77,7 @@ void outage_begin(struct outage *outage, const struct disposition *trouble,
 		outage->number++;
 	free(outage->reply);
 	outage->reply = xstrdup(reply);
-	outage->trouble = *trouble;
+	disposition_keep(&outage->trouble, trouble, username, NULL);
 	outage->untold = true;
 	breaker_failure(&outage->breaker,
 	                login ? BREAKER_LOGIN : BREAKER_UNREACHABLE, now_ms,

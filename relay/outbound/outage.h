@@ -22,7 +22,8 @@ struct outage {
 	struct queue *queue;
 	const char *account;        /* name; the owner's */
 	struct breaker breaker;
-	struct disposition trouble; /* of the present or the last outage */
+	struct disposition trouble; /* of the present or the last outage: a
+	                               copy, with its fix filled in */
 	char *reply;                /* the provider's words, or the system's */
 	unsigned number;            /* counts outages; see message_tell_once() */
 	bool untold;                /* who waits has not heard of it */
@@ -34,11 +35,12 @@ void outage_init(struct outage *outage, struct queue *queue,
 void outage_free(struct outage *outage);
 
 /* Trouble has come, or come again at a probe; that of other connections in the
- * same outage is no news.  wait_ms: to the next probe, unless it is a refused
- * login, which has its own waits.  host, waiting: for the log. */
+ * same outage is no news.  trouble is copied; username: for its fix.  wait_ms:
+ * to the next probe, unless it is a refused login, which has its own waits.
+ * host, waiting: for the log. */
 void outage_begin(struct outage *outage, const struct disposition *trouble,
-                  const char *reply, const char *host, size_t waiting,
-                  uint64_t now_ms, uint64_t wait_ms);
+                  const char *username, const char *reply, const char *host,
+                  size_t waiting, uint64_t now_ms, uint64_t wait_ms);
 /* A login has succeeded, or the configuration is another: account-resumed, and
  * what waits is ready.  Nothing happens when there was no outage. */
 void outage_end(struct outage *outage, size_t waiting);

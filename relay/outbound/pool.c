@@ -188,9 +188,11 @@ static void note_trouble(struct pool *pool,
 	                             pool->outage.breaker.failures + 1,
 	                             random_u32());
 
+	if (disposition->action == DISPOSITION_REST)
+		wait = disposition->wait_ms;
 	pool->proven = false;
-	outage_begin(&pool->outage, disposition, reply,
-	             pool->setup->account->host, waiting,
+	outage_begin(&pool->outage, disposition, pool->setup->account->username,
+	             reply, pool->setup->account->host, waiting,
 	             loop_now_ms(pool->services->loop), (uint64_t)wait);
 	put_back_prepared(pool);
 }
@@ -348,7 +350,8 @@ static void on_ready(void *ctx, struct upstream *upstream)
 static void login_failed(struct pool *pool,
                          const struct upstream_failure *failure)
 {
-	struct disposition disposition = disposition_of_failure(failure);
+	struct disposition disposition = disposition_of_failure(
+		pool->setup->config, pool->setup->account, failure);
 	struct work *work = TAILQ_FIRST(&pool->prepared.works);
 	size_t waiting = count_waiting(pool);
 	struct buf reply = BUF_INIT(128 * 1024);

@@ -6,9 +6,13 @@
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
 #include "relay/queue/schedule.h"
+#include "relay/report/catalogue.h"
 #include "relay/report/log.h"
 
-enum { GROUP_MAX = 500 }; /* octets of addresses in a line of the log */
+enum {
+	GROUP_MAX = 500, /* octets of addresses in a line of the log */
+	FIX_MAX = 4096
+};
 
 void settlement_init(struct settlement *settlement, struct services *services,
                      const struct config *config, struct message *message)
@@ -73,6 +77,7 @@ static enum recipient_state fate(const struct settlement_result *result)
 	case DISPOSITION_REWRITE:
 	case DISPOSITION_PAUSE:
 	case DISPOSITION_WAIT:
+	case DISPOSITION_REST:
 		break;
 	}
 	return RECIPIENT_QUEUED;
@@ -82,7 +87,8 @@ static bool same_fate(const struct settlement_result *a,
                       const struct settlement_result *b)
 {
 	return a->disposition.action == b->disposition.action &&
-	       a->disposition.reason == b->disposition.reason &&
+	       text_equal(text_of(a->disposition.reason),
+	                  text_of(b->disposition.reason)) &&
 	       text_equal(text_of(a->reply), text_of(b->reply));
 }
 
@@ -97,13 +103,35 @@ static const struct {
 	[RECIPIENT_FAILED] = { LOG_ERROR, EVENT_FAILED },
 };
 
+/* With the names that it is about. */
+static void print_fix(struct buf *fix, const struct settlement *settlement,
+                      const struct settlement_result *result)
+{
+	const struct account_config *account =
+		settlement->account == NULL
+			? NULL : config_account(settlement->config,
+	                                        settlement->account);
+	const char *sender = settlement->sent_as;
+
+	if (result->disposition.fix == NULL)
+		return;
+	if (sender == NULL)
+		sender = message_envelope(settlement->message)->reverse_path;
+	catalogue_fill_fix(fix, result->disposition.fix,
+	                   account == NULL ? NULL : account->username,
+	                   *sender == '\0' ? NULL : sender);
+}
+
 static void log_group(const struct settlement *settlement,
                       const struct settlement_result *result, const char *to,
                       bool expired)
 {
 	const struct envelope *envelope = message_envelope(settlement->message);
 	enum recipient_state state = fate(result);
+	struct buf fix = BUF_INIT(FIX_MAX);
 	char id[MESSAGE_ID_TEXT];
+
+	print_fix(&fix, settlement, result);
 
 	log_event(words[state].level,
 	          expired ? EVENT_EXPIRED : words[state].event,
@@ -121,8 +149,10 @@ static void log_group(const struct settlement *settlement,
 	          F_STR("reply", result->reply),
 	          F_STR("reason", result->disposition.reason),
 	          F_STR("explanation", result->disposition.explanation),
-	          F_STR("fix", result->disposition.fix),
+	          F_STR("fix", result->disposition.fix == NULL
+	                               ? NULL : buf_string(&fix)),
 	          F_INT("delay_ms", wall_now_ms() - envelope->received_ms));
+	buf_free(&fix);
 }
 
 static bool add_address(struct buf *list, const char *address)
@@ -350,7 +380,7 @@ void settlement_expire(struct services *services, const struct config *config,
 {
 	const struct envelope *envelope = message_envelope(message);
 	struct settlement settlement;
-	struct disposition expired = disposition_of_expiry();
+	struct disposition expired = disposition_of_expiry(config);
 	size_t i;
 
 	settlement_init(&settlement, services, config, message);
