@@ -10,6 +10,7 @@
 #include "proto/xalloc.h"
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
+#include "relay/notices/notices.h"
 #include "relay/outbound/pools.h"
 #include "relay/outbound/refused.h"
 #include "relay/outbound/settlement.h"
@@ -55,6 +56,13 @@ static void on_queue_ready(void *ctx, const char *account)
 	struct relay *relay = ctx;
 
 	pools_kick(relay->pools, account);
+}
+
+static void on_notice_due(void *ctx)
+{
+	struct relay *relay = ctx;
+
+	notices_kick(relay->services.notices);
 }
 
 static void log_broken(struct relay *relay, const char *error)
@@ -212,6 +220,7 @@ static bool apply(struct relay *relay, struct config *config)
 	                 config->relay.min_free_disk);
 	apply_log(config);
 	config_unref(&old);
+	notices_kick(relay->services.notices);
 	return true;
 }
 
@@ -390,7 +399,7 @@ static int open_spool(struct relay *relay)
 {
 	const struct relay_config *config = &relay->services.config->relay;
 	static const struct queue_callbacks callbacks = { route,
-		on_queue_ready };
+		on_queue_ready, on_notice_due };
 	struct spool_settings settings = { config->spool,
 		config->max_spool_size, config->min_free_disk };
 	struct store_recovery recovery;
@@ -418,6 +427,7 @@ static int open_spool(struct relay *relay)
 						      relay->services.spool)));
 	relay->services.refused = refused_new(&relay->services);
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
+	relay->services.notices = notices_new(&relay->services, wall_now_ms);
 	return EX_OK;
 }
 
@@ -472,6 +482,7 @@ static int start(struct relay *relay)
 	    (code = open_pools(relay)) != EX_OK)
 		return code;
 	queue_start(relay->services.queue);
+	notices_kick(relay->services.notices);
 	on_housekeeping(relay);
 	return EX_OK;
 }
@@ -483,6 +494,7 @@ static void take_down(struct relay *relay)
 	size_t i;
 
 	store_close(&relay->services.store);
+	notices_free(&relay->services.notices);
 	pools_free(&relay->pools);
 	queue_free(&relay->services.queue);
 	refused_free(&relay->services.refused);

@@ -14,6 +14,7 @@ struct spool;
 struct store;
 struct queue;
 struct refused;
+struct notices;
 
 struct services {
 	struct loop *loop;
@@ -22,6 +23,7 @@ struct services {
 	struct store *store;
 	struct queue *queue;
 	struct refused *refused;
+	struct notices *notices;
 };
 
 #endif

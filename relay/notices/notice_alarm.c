@@ -48,15 +48,34 @@ struct notice_alarm *notice_alarm_take(struct notice_alarm **list)
 	return alarm;
 }
 
-/* What waited about the account; returns whether that was a pause. */
-static bool drop(struct notice_alarm **list, const char *account)
+/* Where the news of the account is, or would be. */
+static struct notice_alarm **find(struct notice_alarm **list,
+				  const char *account)
 {
-	struct notice_alarm *alarm;
-	bool was_pause;
-
 	while (*list != NULL && strcmp((*list)->facts.account, account) != 0)
 		list = &(*list)->next;
-	alarm = notice_alarm_take(list);
+	return list;
+}
+
+void notice_alarm_put_back(struct notice_alarm **list,
+			   struct notice_alarm **alarm)
+{
+	if (*alarm == NULL)
+		return;
+	if (*find(list, (*alarm)->facts.account) == NULL) {
+		(*alarm)->next = *list;
+		*list = *alarm;
+		*alarm = NULL;
+	}
+	notice_alarm_free(alarm);
+}
+
+/* Returns whether what waited was a pause. */
+static bool drop(struct notice_alarm **list, const char *account)
+{
+	struct notice_alarm *alarm = notice_alarm_take(find(list, account));
+	bool was_pause;
+
 	was_pause = alarm != NULL && !alarm->is_resumed;
 	notice_alarm_free(&alarm);
 	return was_pause;

@@ -22,6 +22,9 @@ void notice_alarm_add(struct notice_alarm **list,
                       const struct account_alarm *facts, bool is_resumed);
 /* The first, for the caller to free; NULL: none waits. */
 struct notice_alarm *notice_alarm_take(struct notice_alarm **list);
+/* To be taken again, unless there is newer news of the account. */
+void notice_alarm_put_back(struct notice_alarm **list,
+                           struct notice_alarm **alarm);
 void notice_alarm_free(struct notice_alarm **alarm);
 
 #endif

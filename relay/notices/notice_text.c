@@ -52,8 +52,8 @@ static const char *reason_of(const struct story *story,
 {
 	const char *reason = recipient->reason;
 
-	if (reason == NULL ||
-	    catalogue_by_id(story->config->catalogue, reason) == NULL)
+	if (story->one->reason != NULL &&
+	    (reason == NULL || strcmp(reason, "expired") == 0))
 		reason = story->one->reason;
 	return reason != NULL ? reason : story->envelope->reason;
 }

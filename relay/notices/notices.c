@@ -80,9 +80,7 @@ static void rest(struct notices *notices, int64_t until_ms)
 /* What is under way is made anew. */
 static void retry(struct notices *notices)
 {
-	if (notices->alarm != NULL && notices->alarms == NULL)
-		notice_alarm_add(&notices->alarms, &notices->alarm->facts,
-				 notices->alarm->is_resumed);
+	notice_alarm_put_back(&notices->alarms, &notices->alarm);
 	rest(notices, notices->now_ms() + RETRY_MS);
 }
 
@@ -155,7 +153,7 @@ static void on_body_drain(void *ctx)
 	(void)ctx;
 }
 
-static void send(struct notices *notices)
+static void store_mail(struct notices *notices)
 {
 	static const struct body_callbacks callbacks = { on_body_drain,
 							 on_body_finish };
@@ -213,7 +211,7 @@ static void write_failure(struct notices *notices, struct text header)
 		header.len = header_size;
 	notice_mail_failure(&notices->mail, &occasion, &notices->audience,
 			    &notices->one, header);
-	send(notices);
+	store_mail(notices);
 }
 
 static void on_stored_body(void *ctx, char *bytes, size_t len,
@@ -318,7 +316,7 @@ static void on_digest(void *ctx, const struct notice_digest *digest,
 	list_ids(notices, digest);
 	notice_mail_digest(&notices->mail, &occasion, &notices->audience,
 			   digest);
-	send(notices);
+	store_mail(notices);
 }
 
 static void tell_all(struct notices *notices)
@@ -345,7 +343,7 @@ static void tell_alarm(struct notices *notices)
 	else
 		notice_mail_paused(&notices->mail, &occasion,
 				   &notices->alarm->facts);
-	send(notices);
+	store_mail(notices);
 }
 
 static void add_alarm(struct notices *notices,

@@ -518,6 +518,9 @@ static void saved(struct message *message)
 {
 	struct queue *queue = message->queue;
 
+	if (message->envelope->notice == NOTICE_DUE &&
+	    queue->callbacks->on_notice_due != NULL)
+		queue->callbacks->on_notice_due(queue->ctx);
 	if (message->envelope->state == MESSAGE_QUEUED) {
 		make_waiting(message);
 		return;
