@@ -160,8 +160,7 @@ static bool is_sendable(struct text line)
 {
 	size_t i;
 
-	if (line.len > LINE_MAX_OCTETS ||
-	    (line.len > 0 && line.data[line.len - 1] == ' '))
+	if (line.len > LINE_MAX_OCTETS)
 		return false;
 	for (i = 0; i < line.len; i++) {
 		if (line.data[i] < ' ' && line.data[i] != '\t')

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "proto/xalloc.h"
+#include "relay/admin/control.h"
+#include "relay/admin/desk.h"
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
 #include "relay/notices/notices.h"
@@ -17,6 +19,7 @@
 #include "relay/policy/check_rules.h"
 #include "relay/process.h"
 #include "relay/queue/queue.h"
+#include "relay/queue/verdict.h"
 #include "relay/report/log.h"
 #include "relay/services.h"
 
@@ -33,6 +36,8 @@ struct relay {
 	struct listener **listeners;
 	size_t n_listeners;
 	struct pools *pools;
+	struct desk *desk;
+	struct control *control; /* NULL: it could not be opened */
 	struct signal_watch *signals[3];
 	struct timer *housekeeping, *grace;
 	struct turn_end *turn_end;
@@ -92,6 +97,7 @@ static void on_store_health(void *ctx, const char *error)
 	          F_STR("explanation", "The spool can be written again."));
 	refused_save_again(relay->services.refused);
 	queue_save_again(relay->services.queue);
+	pools_save_again(relay->pools);
 	pools_kick_all(relay->pools);
 }
 
@@ -426,6 +432,7 @@ static int open_spool(struct relay *relay)
 		          F_STR("filesystem", spool_doubtful_filesystem(
 						      relay->services.spool)));
 	relay->services.refused = refused_new(&relay->services);
+	relay->services.verdicts = verdicts_new(relay->services.loop);
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
 	relay->services.notices = notices_new(&relay->services, wall_now_ms);
 	return EX_OK;
@@ -448,6 +455,31 @@ static int open_pools(struct relay *relay)
 
 	relay->pools = pools_new(&relay->services, &error);
 	return relay->pools != NULL ? EX_OK : fail(EX_CONFIG, error);
+}
+
+static size_t count_listeners(void *ctx)
+{
+	const struct relay *relay = ctx;
+
+	return relay->n_listeners;
+}
+
+/* Mail goes its way without it. */
+static void open_control(struct relay *relay)
+{
+	struct desk_settings desk = { &relay->services, relay->pools,
+		count_listeners, relay };
+	struct control_settings settings = { .loop = relay->services.loop,
+		.spool = spool_folder(relay->services.spool) };
+	const char *error = NULL;
+
+	settings.desk = relay->desk = desk_new(&desk);
+	relay->control = control_open(&settings, &error);
+	if (relay->control == NULL)
+		log_event(LOG_WARN, EVENT_WARNING,
+		          F_STR("text", "commands cannot ask this server: "
+		                        "they see its database only"),
+		          F_STR("error", error));
 }
 
 static void watch(struct relay *relay)
@@ -481,8 +513,10 @@ static int start(struct relay *relay)
 	    (code = open_files(relay)) != EX_OK ||
 	    (code = open_pools(relay)) != EX_OK)
 		return code;
+	open_control(relay);
 	queue_start(relay->services.queue);
 	notices_kick(relay->services.notices);
+	pools_kick_all(relay->pools);
 	on_housekeeping(relay);
 	return EX_OK;
 }
@@ -493,6 +527,8 @@ static void take_down(struct relay *relay)
 {
 	size_t i;
 
+	control_close(&relay->control);
+	desk_free(&relay->desk);
 	store_close(&relay->services.store);
 	notices_free(&relay->services.notices);
 	pools_free(&relay->pools);
@@ -501,6 +537,7 @@ static void take_down(struct relay *relay)
 	spool_close(&relay->services.spool);
 	for (i = 0; i < relay->n_listeners; i++)
 		listener_free(&relay->listeners[i]);
+	verdicts_free(&relay->services.verdicts);
 	for (i = 0; i < 3; i++)
 		signal_watch_free(&relay->signals[i]);
 	timer_free(&relay->housekeeping);

@@ -15,6 +15,7 @@ struct store;
 struct queue;
 struct refused;
 struct notices;
+struct verdicts;
 
 struct services {
 	struct loop *loop;
@@ -24,6 +25,7 @@ struct services {
 	struct queue *queue;
 	struct refused *refused;
 	struct notices *notices;
+	struct verdicts *verdicts;
 };
 
 #endif

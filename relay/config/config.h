@@ -120,6 +120,7 @@ struct listener_config {
 	unsigned max_connections, max_connections_per_client;
 	unsigned max_recipients;
 	int64_t timeout_ms;
+	int64_t verdict_wait_ms; /* 0: answer once the message is durable */
 	enum listener_tls tls;
 	char *tls_cert, *tls_key; /* NULL: self-made, in the spool folder */
 	int tls_min;           /* 0x0301 to 0x0304 */
@@ -250,6 +251,9 @@ const struct device_config *config_device(const struct config *config,
  * spool"; NULL: none. */
 const char *config_needs_restart(const struct config *old,
                                  const struct config *now);
+/* Two configurations of an account: is any key of it another, or the password? */
+bool config_accounts_differ(const struct account_config *old,
+                            const struct account_config *now);
 /* Read the password again from where it came; false with the reason. */
 bool account_reload_password(struct account_config *account,
                              const char **error_r);

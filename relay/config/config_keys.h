@@ -101,8 +101,8 @@ enum config_section {
 	  "off, any (accept whatever is given), or a file of user:hash lines") \
 	L(LISTENER, "proxy_protocol", "(none)", NULL,                          \
 	  "networks of the load balancers that send PROXY v1 or v2")           \
-	L(LISTENER, "verdict_wait", "0", "0, 0s",                              \
-	  "how long to wait for the provider's verdict before answering")      \
+	K(LISTENER, "verdict_wait", DURATION, verdict_wait_ms, "0", LIVE,      \
+	  "how long a device waits for the provider's verdict on its message") \
 	K(LISTENER, "max_connections", COUNT, max_connections, "1000", LIVE,   \
 	  "more connections at a time are answered 421 4.3.2")                 \
 	K(LISTENER, "max_connections_per_client", COUNT,                       \

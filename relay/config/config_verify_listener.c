@@ -8,6 +8,9 @@
 #include "relay/config/secret.h"
 #include "relay/config/value_kind.h"
 
+/* As copiers have it before they show an error. */
+enum { PATIENCE_MS = 20 * 1000 };
+
 /* Both ends private means all of it is: a network that is larger than the
  * private range it begins in ends outside. */
 bool config_network_is_private(const struct network *network)
@@ -187,6 +190,17 @@ static void warn_tls(struct config_build *build,
 			    listener->tls_min == 0x0301 ? "1.0" : "1.1");
 }
 
+static void warn_verdict(struct config_build *build,
+			 const struct listener_config *listener)
+{
+	if (listener->verdict_wait_ms > PATIENCE_MS)
+		config_warn(build,
+			    "listener %s: verdict_wait of more than 20s; many "
+			    "devices give up after 20 to 30 seconds, and send "
+			    "the message again",
+			    listener->name);
+}
+
 static bool check_files(struct config_build *build,
 			const struct listener_config *listener)
 {
@@ -222,6 +236,7 @@ static bool check_listener(struct config_build *build, size_t index)
 		return false;
 	warn_login(build, listener);
 	warn_tls(build, listener);
+	warn_verdict(build, listener);
 	return true;
 }
 

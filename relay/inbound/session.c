@@ -200,13 +200,22 @@ void session_update_reading(struct session *session)
 		stream_resume(session->stream);
 }
 
+/* Nobody may be there to hear a verdict, or nobody may wait for one. */
+static void session_hurry(struct session *session)
+{
+	if (session_is_committing(session))
+		transaction_hurry(session->transaction);
+}
+
 void session_end(struct session *session)
 {
 	timer_stop(session->deadline);
 	session_login_free(session);
 	if (session->stream != NULL)
 		stream_close(&session->stream);
-	if (!session_is_committing(session)) /* else its end will do it */
+	if (session_is_committing(session))
+		session_hurry(session); /* its end will do it */
+	else
 		session_free(session);
 }
 
@@ -270,6 +279,8 @@ void session_drain(struct session *session, bool now)
 		session_end(session);
 		return;
 	}
+	if (now)
+		session_hurry(session);
 	if (session->stream == NULL || smtp_server_is_asking(session->smtp) ||
 	    (session->transaction != NULL && !now))
 		return;
@@ -313,6 +324,7 @@ static void on_stream_end(void *owner, enum stream_end end, const char *why)
 	/* A device that has said all it has to say may still listen. */
 	if (end == STREAM_END_EOF && smtp_server_is_asking(session->smtp)) {
 		session->hung_up = true;
+		session_hurry(session);
 		return;
 	}
 	if (end == STREAM_END_TLS)

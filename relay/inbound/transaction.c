@@ -383,6 +383,7 @@ void transaction_free(struct transaction **transaction)
 
 	if (t == NULL)
 		return;
+	verdict_wait_end(&t->wait);
 	intake_free(&t->intake);
 	body_abort(&t->body);
 	envelope_free(&t->draft);

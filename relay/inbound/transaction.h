@@ -5,7 +5,9 @@
  *
  * Each step either goes well or fills in a refusal: the reply for the device.
  * on_done comes on the loop, never from inside a call, with 250 once the
- * message is durable and in the queue, or with the 4xx that says why not.
+ * message is durable and in the queue, or with the 4xx that says why not.  On a
+ * listener with verdict_wait it comes with what the provider said of it, if
+ * that is known in time (queue/verdict.h).
  * Aborting is possible until end(); from then on the message is on its way to
  * the disk and on_done follows whatever becomes of the device.
  */
@@ -63,6 +65,8 @@ bool transaction_end(struct transaction *transaction,
                      const struct smtp_data_stats *stats,
                      struct smtp_reply *refusal_r);
 bool transaction_is_committing(const struct transaction *transaction);
+/* The device has gone, or the server stops: no verdict is waited for. */
+void transaction_hurry(struct transaction *transaction);
 /* Not while it is committing.  After on_done it frees what is left. */
 void transaction_free(struct transaction **transaction);
 /* The same, when its data is refused: the envelope is left for the log. */

@@ -6,8 +6,8 @@
 #include "proto/xalloc.h"
 #include "relay/report/log.h"
 
-static void conclude(struct transaction *t, int code, const char *status,
-                     const char *text)
+void transaction_conclude(struct transaction *t, int code,
+                          const char *status, const char *text)
 {
 	struct smtp_reply reply = smtp_reply_make(code, status, text);
 
@@ -18,10 +18,11 @@ static void conclude(struct transaction *t, int code, const char *status,
 static void conclude_failed(struct transaction *t, bool full)
 {
 	if (full)
-		conclude(t, 452, "4.3.1", "The disk is full, try again later");
+		transaction_conclude(t, 452, "4.3.1", "The disk is full, try again later");
 	else
-		conclude(t, 451, "4.3.0",
-		         "The message could not be stored, try again later");
+		transaction_conclude(
+			t, 451, "4.3.0",
+			"The message could not be stored, try again later");
 }
 
 /* What the provider will say to this sender, by its preset. */
@@ -83,14 +84,17 @@ static void on_accepted(void *ctx, const char *error, bool full)
 {
 	struct transaction *t = ctx;
 	char text[80] = "Queued as ";
+	bool waits;
 
 	if (error != NULL) {
 		conclude_failed(t, full);
 		return;
 	}
 	message_id_print(t->first, text + strlen(text));
+	waits = transaction_await_verdict(t);
 	enqueue(t);
-	conclude(t, 250, "2.0.0", text);
+	if (!waits)
+		transaction_conclude(t, 250, "2.0.0", text);
 }
 
 void transaction_commit(void *ctx, const char *error, bool full)

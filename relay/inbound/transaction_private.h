@@ -1,7 +1,8 @@
 /*
  * transaction_private -- what the files of a transaction share, and nobody
  * else includes: transaction.c (MAIL to the end of data) and
- * transaction_commit.c (the disk, the queue, the answer).
+ * transaction_commit.c (the disk, the queue, the answer), and
+ * transaction_verdict.c (what the provider says, while the device waits).
  */
 #ifndef RELAY_INBOUND_TRANSACTION_PRIVATE_H
 #define RELAY_INBOUND_TRANSACTION_PRIVATE_H
@@ -11,6 +12,7 @@
 #include "relay/inbound/transaction.h"
 #include "relay/policy/send_as.h"
 #include "relay/queue/queue.h"
+#include "relay/queue/verdict.h"
 
 struct transaction {
 	struct services *services;
@@ -27,6 +29,7 @@ struct transaction {
 	struct body *body;
 	struct intake *intake;
 	uint64_t room_checked;        /* octets at the last look at the disk */
+	struct verdict_wait *wait;    /* for the provider's verdict */
 	bool behind, committing;
 };
 
@@ -36,5 +39,14 @@ void transaction_sender(const struct envelope *envelope,
                         const struct rule_config *rule, struct send_as *out);
 /* The body is finished: commit it, and answer.  body_callbacks.on_finish. */
 void transaction_commit(void *ctx, const char *error, bool full);
+/* It is over: on_done. */
+void transaction_conclude(struct transaction *transaction, int code,
+                          const char *status, const char *text);
+
+/* ---- transaction_verdict.c ---- */
+
+/* Begin to wait for it, before the queue has the messages; false: this listener
+ * does not.  transaction_conclude() follows, on the loop. */
+bool transaction_await_verdict(struct transaction *transaction);
 
 #endif

@@ -59,11 +59,12 @@ struct notice_step notice_pace(const struct notice_news *news,
 
 	if (news->n_due == 0)
 		return rest_until(0);
-	if (is_gathered(news, now_ms))
-		return digest_ms <= now_ms
-			       ? (struct notice_step){ NOTICE_DIGEST, 0 }
-			       : rest_until(digest_ms);
-	if (notice_pace_left(news) > 0)
+	if (is_gathered(news, now_ms) && digest_ms <= now_ms)
+		return (struct notice_step){ NOTICE_DIGEST, 0 };
+	if (!is_gathered(news, now_ms) && notice_pace_left(news) > 0)
 		return (struct notice_step){ NOTICE_SINGLE, 0 };
-	return rest_until(sooner_of(digest_ms, notice_pace_more_ms(news)));
+	return rest_until(news->n_made > 0
+				  ? sooner_of(digest_ms,
+					      notice_pace_more_ms(news))
+				  : digest_ms);
 }

@@ -17,7 +17,7 @@ enum {
 };
 
 /* What is told of, and how it is written. */
-struct story {
+struct tale {
 	const struct config *config;
 	const struct notice_case *one;
 	const struct envelope *envelope;
@@ -47,41 +47,40 @@ bool notice_is_expired(const struct config *config,
 
 /* The reason that says most: of a message whose time was over, what stood in
  * the way when it was tried last. */
-static const char *reason_of(const struct story *story,
+static const char *reason_of(const struct tale *tale,
 			     const struct recipient *recipient)
 {
 	const char *reason = recipient->reason;
 
-	if (story->one->reason != NULL &&
-	    (reason == NULL || strcmp(reason, "expired") == 0))
-		reason = story->one->reason;
-	return reason != NULL ? reason : story->envelope->reason;
+	if (reason != NULL && strcmp(reason, "expired") == 0)
+		reason = tale->one->reason;
+	return reason != NULL ? reason : tale->envelope->reason;
 }
 
-static bool same_answer(const struct story *story, const struct recipient *a,
+static bool same_answer(const struct tale *tale, const struct recipient *a,
 			const struct recipient *b)
 {
 	return text_equal(text_of(a->reply), text_of(b->reply)) &&
 	       text_equal(text_of(a->reason), text_of(b->reason)) &&
-	       notice_is_expired(story->config, story->one, a) ==
-		       notice_is_expired(story->config, story->one, b);
+	       notice_is_expired(tale->config, tale->one, a) ==
+		       notice_is_expired(tale->config, tale->one, b);
 }
 
-static bool is_untold(const struct story *story, size_t i)
+static bool is_untold(const struct tale *tale, size_t i)
 {
-	return notice_case_is_untold(story->one,
-				     &story->envelope->recipients[i]);
+	return notice_case_is_untold(tale->one,
+				     &tale->envelope->recipients[i]);
 }
 
 /* Is it the first with its answer? */
-static bool is_first(const struct story *story, size_t i)
+static bool is_first(const struct tale *tale, size_t i)
 {
-	const struct recipient *recipients = story->envelope->recipients;
+	const struct recipient *recipients = tale->envelope->recipients;
 	size_t j;
 
 	for (j = 0; j < i; j++) {
-		if (is_untold(story, j) &&
-		    same_answer(story, &recipients[j], &recipients[i]))
+		if (is_untold(tale, j) &&
+		    same_answer(tale, &recipients[j], &recipients[i]))
 			return false;
 	}
 	return true;
@@ -89,62 +88,62 @@ static bool is_first(const struct story *story, size_t i)
 
 /* ---- lists of recipients ---- */
 
-static bool always(const struct story *story, size_t i, size_t of)
+static bool always(const struct tale *tale, size_t i, size_t of)
 {
 	(void)of;
-	return is_untold(story, i);
+	return is_untold(tale, i);
 }
 
-static bool has_answer_of(const struct story *story, size_t i, size_t of)
+static bool has_answer_of(const struct tale *tale, size_t i, size_t of)
 {
-	return is_untold(story, i) &&
-	       same_answer(story, &story->envelope->recipients[i],
-			   &story->envelope->recipients[of]);
+	return is_untold(tale, i) &&
+	       same_answer(tale, &tale->envelope->recipients[i],
+			   &tale->envelope->recipients[of]);
 }
 
-static bool is_delivered(const struct story *story, size_t i, size_t of)
-{
-	(void)of;
-	return story->envelope->recipients[i].state == RECIPIENT_DELIVERED;
-}
-
-static bool is_queued(const struct story *story, size_t i, size_t of)
+static bool is_delivered(const struct tale *tale, size_t i, size_t of)
 {
 	(void)of;
-	return story->envelope->recipients[i].state == RECIPIENT_QUEUED;
+	return tale->envelope->recipients[i].state == RECIPIENT_DELIVERED;
 }
 
-typedef bool (*recipient_test)(const struct story *story, size_t i, size_t of);
+static bool is_queued(const struct tale *tale, size_t i, size_t of)
+{
+	(void)of;
+	return tale->envelope->recipients[i].state == RECIPIENT_QUEUED;
+}
 
-static size_t count(const struct story *story, recipient_test test)
+typedef bool (*recipient_test)(const struct tale *tale, size_t i, size_t of);
+
+static size_t count(const struct tale *tale, recipient_test test)
 {
 	size_t i, n = 0;
 
-	for (i = 0; i < story->envelope->n_recipients; i++)
-		n += test(story, i, 0);
+	for (i = 0; i < tale->envelope->n_recipients; i++)
+		n += test(tale, i, 0);
 	return n;
 }
 
-static void put_recipients(struct story *story, recipient_test test, size_t of)
+static void put_recipients(struct tale *tale, recipient_test test, size_t of)
 {
 	size_t i, n = 0;
 
-	for (i = 0; i < story->envelope->n_recipients; i++) {
-		if (test(story, i, of) && n++ < LISTED_MAX)
+	for (i = 0; i < tale->envelope->n_recipients; i++) {
+		if (test(tale, i, of) && n++ < LISTED_MAX)
 			notice_write_item(
-				&story->write,
-				story->envelope->recipients[i].address);
+				&tale->write,
+				tale->envelope->recipients[i].address);
 	}
 	if (n > LISTED_MAX)
-		notice_write(&story->write, "and %zu more", n - LISTED_MAX);
-	notice_write_end(&story->write);
+		notice_write(&tale->write, "and %zu more", n - LISTED_MAX);
+	notice_write_end(&tale->write);
 }
 
 /* ---- one message ---- */
 
-static void put_device(struct story *story)
+static void put_device(struct tale *tale)
 {
-	const struct envelope *envelope = story->envelope;
+	const struct envelope *envelope = tale->envelope;
 	struct buf words = BUF_INIT(512);
 
 	if (envelope->device != NULL)
@@ -152,61 +151,61 @@ static void put_device(struct story *story)
 			   envelope->client ? ", " : "");
 	if (envelope->client != NULL)
 		buf_puts(&words, envelope->client);
-	notice_write_fact(&story->write, "Device", buf_string(&words));
+	notice_write_fact(&tale->write, "Device", buf_string(&words));
 	buf_free(&words);
 }
 
-static void put_facts(struct story *story)
+static void put_facts(struct tale *tale)
 {
-	const struct envelope *envelope = story->envelope;
+	const struct envelope *envelope = tale->envelope;
 	char id[MESSAGE_ID_TEXT];
 
-	notice_write_fact(&story->write, "Subject",
+	notice_write_fact(&tale->write, "Subject",
 			  envelope->subject ? envelope->subject : "(none)");
-	notice_write_fact(&story->write, "From",
+	notice_write_fact(&tale->write, "From",
 			  *envelope->reverse_path ? envelope->reverse_path
 						  : envelope->header_from);
-	put_device(story);
-	notice_write_time(&story->write, "Received", envelope->received_ms);
-	notice_write_fact(&story->write, "Account", envelope->account);
-	notice_write_fact(&story->write, "ID",
+	put_device(tale);
+	notice_write_time(&tale->write, "Received", envelope->received_ms);
+	notice_write_fact(&tale->write, "Account", envelope->account);
+	notice_write_fact(&tale->write, "ID",
 			  message_id_print(envelope->id, id));
-	notice_write_end(&story->write);
+	notice_write_end(&tale->write);
 }
 
-static void put_expiry(struct story *story)
+static void put_expiry(struct tale *tale)
 {
-	const struct envelope *envelope = story->envelope;
+	const struct envelope *envelope = tale->envelope;
 	struct buf period = BUF_INIT(64);
 
 	notice_write_period(&period,
 			    envelope->expires_ms - envelope->received_ms);
-	notice_write_paragraph(&story->write,
+	notice_write_paragraph(&tale->write,
 			       "It was tried again and again for %s, as long "
 			       "as `expire` says. What stood in the way:",
 			       buf_string(&period));
 	buf_free(&period);
 }
 
-static void put_entry(struct story *story, const struct catalogue_entry *entry)
+static void put_entry(struct tale *tale, const struct catalogue_entry *entry)
 {
 	const struct account_config *account = NULL;
 	struct buf fix = BUF_INIT(4096);
-	const char *name = story->one->account ? story->one->account
-					       : story->envelope->account;
+	const char *name = tale->one->account ? tale->one->account
+					       : tale->envelope->account;
 
 	if (name != NULL)
-		account = config_account(story->config, name);
+		account = config_account(tale->config, name);
 	catalogue_print_fix(&fix, entry, account ? account->username : NULL,
-			    *story->envelope->reverse_path
-				    ? story->envelope->reverse_path
+			    *tale->envelope->reverse_path
+				    ? tale->envelope->reverse_path
 				    : NULL);
-	notice_write_paragraph(&story->write, "%s.", entry->title);
-	notice_write_paragraph(&story->write, "%s", entry->explanation);
-	notice_write_paragraph(&story->write, "What to do: %s",
+	notice_write_paragraph(&tale->write, "%s.", entry->title);
+	notice_write_paragraph(&tale->write, "%s", entry->explanation);
+	notice_write_paragraph(&tale->write, "What to do: %s",
 			       buf_string(&fix));
 	if (entry->page != NULL)
-		notice_write_paragraph(&story->write, "%s", entry->page);
+		notice_write_paragraph(&tale->write, "%s", entry->page);
 	buf_free(&fix);
 }
 
@@ -217,128 +216,128 @@ static bool is_of_provider(const char *reply)
 	return strlen(reply) >= 3 && text_to_u64(text_make(reply, 3), &code);
 }
 
-static void put_reply(struct story *story, const char *reply)
+static void put_reply(struct tale *tale, const char *reply)
 {
-	const char *host = story->one->host;
+	const char *host = tale->one->host;
 
 	if (reply == NULL || *reply == '\0')
 		return;
 	if (is_of_provider(reply))
-		notice_write_paragraph(&story->write, "%s answered:",
+		notice_write_paragraph(&tale->write, "%s answered:",
 				       host ? host : "The provider");
 	else
-		notice_write_paragraph(&story->write, "What happened%s%s:",
+		notice_write_paragraph(&tale->write, "What happened%s%s:",
 				       host ? " with " : "", host ? host : "");
-	notice_write_quote(&story->write, reply);
+	notice_write_quote(&tale->write, reply);
 }
 
 /* What became of recipient i, and of all with the same answer. */
-static void put_group(struct story *story, size_t i)
+static void put_group(struct tale *tale, size_t i)
 {
-	const struct recipient *recipient = &story->envelope->recipients[i];
-	const char *reason = reason_of(story, recipient);
+	const struct recipient *recipient = &tale->envelope->recipients[i];
+	const char *reason = reason_of(tale, recipient);
 	const struct catalogue_entry *entry = NULL;
 
 	if (reason != NULL)
-		entry = catalogue_by_id(story->config->catalogue, reason);
-	notice_write_paragraph(&story->write, "Not delivered to:");
-	put_recipients(story, has_answer_of, i);
-	if (notice_is_expired(story->config, story->one, recipient))
-		put_expiry(story);
+		entry = catalogue_by_id(tale->config->catalogue, reason);
+	notice_write_paragraph(&tale->write, "Not delivered to:");
+	put_recipients(tale, has_answer_of, i);
+	if (notice_is_expired(tale->config, tale->one, recipient))
+		put_expiry(tale);
 	if (entry != NULL)
-		put_entry(story, entry);
-	put_reply(story, recipient->reply);
+		put_entry(tale, entry);
+	put_reply(tale, recipient->reply);
 }
 
-static void put_groups(struct story *story)
+static void put_groups(struct tale *tale)
 {
 	size_t i, n = 0, left = 0;
 
-	for (i = 0; i < story->envelope->n_recipients; i++) {
-		if (!is_untold(story, i) || !is_first(story, i))
+	for (i = 0; i < tale->envelope->n_recipients; i++) {
+		if (!is_untold(tale, i) || !is_first(tale, i))
 			continue;
 		if (n++ < GROUPS_MAX)
-			put_group(story, i);
+			put_group(tale, i);
 		else
 			left++;
 	}
 	if (left > 0)
-		notice_write_paragraph(&story->write,
+		notice_write_paragraph(&tale->write,
 				       "%zu more were refused in other words: "
 				       "see the history.", left);
 }
 
-static void put_others(struct story *story)
+static void put_others(struct tale *tale)
 {
-	if (count(story, is_delivered) > 0) {
-		notice_write_paragraph(&story->write, "It was delivered to:");
-		put_recipients(story, is_delivered, 0);
+	if (count(tale, is_delivered) > 0) {
+		notice_write_paragraph(&tale->write, "It was delivered to:");
+		put_recipients(tale, is_delivered, 0);
 	}
-	if (count(story, is_queued) > 0) {
-		notice_write_paragraph(&story->write, "It is still tried for:");
-		put_recipients(story, is_queued, 0);
+	if (count(tale, is_queued) > 0) {
+		notice_write_paragraph(&tale->write, "It is still tried for:");
+		put_recipients(tale, is_queued, 0);
 	}
 }
 
 /* The body of one that was damaged cannot go anywhere. */
-static bool can_be_released(const struct story *story)
+static bool can_be_released(const struct tale *tale)
 {
-	return story->envelope->state == MESSAGE_FAILED &&
-	       story->config->relay.keep_failed_ms > 0 &&
-	       !text_is(text_of(story->envelope->reason), "body-damaged");
+	return tale->envelope->state == MESSAGE_FAILED &&
+	       tale->config->relay.keep_failed_ms > 0 &&
+	       !text_is(text_of(tale->envelope->reason), "body-damaged");
 }
 
-static void put_commands(struct story *story)
+static void put_commands(struct tale *tale)
 {
-	const struct envelope *envelope = story->envelope;
+	const struct envelope *envelope = tale->envelope;
 	char id[MESSAGE_ID_TEXT];
 
 	message_id_print(envelope->id, id);
-	if (can_be_released(story)) {
+	if (can_be_released(tale)) {
 		char date[40];
 
 		rfc5322_date(date,
 			     (envelope->finished_ms +
-			      story->config->relay.keep_failed_ms) / 1000,
-			     story->write.offset_minutes);
-		notice_write_paragraph(&story->write,
+			      tale->config->relay.keep_failed_ms) / 1000,
+			     tale->write.offset_minutes);
+		notice_write_paragraph(&tale->write,
 				       "The message is kept until %s. Once the "
 				       "cause is mended, this sends it:", date);
-		notice_write_command(&story->write, "lanpost queue release %s",
+		notice_write_command(&tale->write, "lanpost queue release %s",
 				     id);
 	}
-	notice_write_paragraph(&story->write, "All that is known of it:");
-	notice_write_command(&story->write, "lanpost history --id %s", id);
+	notice_write_paragraph(&tale->write, "All that is known of it:");
+	notice_write_command(&tale->write, "lanpost history --id %s", id);
 }
 
 void notice_text_failure(struct buf *out, const struct config *config,
 			 const struct notice_case *one, int offset_minutes)
 {
-	struct story story = { config, one, one->envelope,
+	struct tale tale = { config, one, one->envelope,
 			       { out, offset_minutes } };
-	bool some = count(&story, is_delivered) + count(&story, is_queued) > 0;
+	bool some = count(&tale, is_delivered) + count(&tale, is_queued) > 0;
 
-	notice_write_paragraph(&story.write,
+	notice_write_paragraph(&tale.write,
 			       some ? "A message could not be delivered to "
 				      "all of its recipients."
 				    : "A message could not be delivered.");
-	put_facts(&story);
-	put_groups(&story);
-	put_others(&story);
-	put_commands(&story);
-	notice_write_signature(&story.write, config->relay.hostname);
+	put_facts(&tale);
+	put_groups(&tale);
+	put_others(&tale);
+	put_commands(&tale);
+	notice_write_signature(&tale.write, config->relay.hostname);
 }
 
 char *notice_subject_failure(const struct notice_case *one)
 {
-	struct story story = { NULL, one, one->envelope, { NULL, 0 } };
+	struct tale tale = { NULL, one, one->envelope, { NULL, 0 } };
 	char *subject = plain_dup(one->envelope->subject, SUBJECT_SHOWN);
-	size_t i, n = count(&story, always);
+	size_t i, n = count(&tale, always);
 	const char *first = "";
 	char *words;
 
 	for (i = one->envelope->n_recipients; i-- > 0;) {
-		if (is_untold(&story, i))
+		if (is_untold(&tale, i))
 			first = one->envelope->recipients[i].address;
 	}
 	if (n > 1)

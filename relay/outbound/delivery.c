@@ -49,11 +49,21 @@ static const struct envelope *envelope_of(const struct delivery *delivery)
 	return message_envelope(delivery->message);
 }
 
+static enum delivery_end end_of(const struct settlement *settlement)
+{
+	if (settlement_has(settlement, RECIPIENT_DELIVERED))
+		return DELIVERY_DELIVERED;
+	return settlement_has(settlement, RECIPIENT_FAILED)
+	               ? DELIVERY_FAILED : DELIVERY_DEFERRED;
+}
+
 static void end(struct delivery *delivery)
 {
+	enum delivery_end end = end_of(&delivery->settlement);
+
 	settlement_commit(&delivery->settlement);
 	delivery->message = NULL;
-	delivery->callbacks->on_end(delivery->ctx, delivery, DELIVERY_SETTLED);
+	delivery->callbacks->on_end(delivery->ctx, delivery, end);
 }
 
 static void end_unread(struct delivery *delivery,

@@ -22,7 +22,10 @@ struct delivery;
 
 /* How an attempt ended, for the pool. */
 enum delivery_end {
-	DELIVERY_SETTLED,   /* its outcome is with the queue */
+	/* its outcome is with the queue: */
+	DELIVERY_DELIVERED, /* to some, at least */
+	DELIVERY_FAILED,    /* for some, and to nobody */
+	DELIVERY_DEFERRED,
 	DELIVERY_UNTRIED,   /* a stale connection: try at once on another */
 };
 

@@ -5,25 +5,86 @@
 
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
+#include "relay/outbound/fingerprint.h"
+#include "relay/queue/queue.h"
 #include "relay/report/log.h"
 
-void outage_init(struct outage *outage, struct queue *queue,
+#define DAY_MS (24 * INT64_C(3600) * 1000)
+
+void outage_init(struct outage *outage, struct services *services,
                  const char *account)
 {
-	*outage = (struct outage){ .queue = queue, .account = account };
+	*outage = (struct outage){ .services = services, .account = account };
+}
+
+static void forget_trouble(struct trouble *trouble)
+{
+	free((char *)trouble->reason);
+	free((char *)trouble->title);
+	free((char *)trouble->explanation);
+	free((char *)trouble->fix);
+	free((char *)trouble->reply);
+	*trouble = (struct trouble){ BREAKER_NONE };
+}
+
+static void keep_trouble(struct outage *outage, const struct trouble *trouble)
+{
+	struct trouble kept = *trouble;
+
+	kept.reason = xstrdup(trouble->reason);
+	kept.title = xstrdup(trouble->title);
+	kept.explanation = xstrdup(trouble->explanation);
+	kept.fix = xstrdup(trouble->fix);
+	kept.reply = xstrdup(trouble->reply);
+	forget_trouble(&outage->trouble);
+	outage->trouble = kept;
 }
 
 void outage_free(struct outage *outage)
 {
-	disposition_forget(&outage->trouble);
-	free(outage->reply);
+	forget_trouble(&outage->trouble);
 	free(outage->failover);
 }
+
+/* ---- what it is ---- */
 
 bool outage_lasts(const struct outage *outage)
 {
 	return outage->breaker.state != BREAKER_CLOSED;
 }
+
+bool outage_is_held(const struct outage *outage)
+{
+	return outage->breaker.trouble == BREAKER_OPERATOR;
+}
+
+bool outage_is_probing(const struct outage *outage)
+{
+	return outage->breaker.state == BREAKER_HALF_OPEN;
+}
+
+bool outage_needs_mail(const struct outage *outage)
+{
+	return outage_is_probing(outage) &&
+	       (outage->trouble.behind_login ||
+	        outage->breaker.trouble == BREAKER_REST);
+}
+
+bool outage_is_over(struct outage *outage, uint64_t now_ms)
+{
+	return breaker_allows(&outage->breaker, now_ms);
+}
+
+uint64_t outage_wait(const struct outage *outage, uint64_t now_ms)
+{
+	uint64_t probe = outage->breaker.retry_at;
+
+	if (probe == BREAKER_NEVER)
+		return BREAKER_NEVER;
+	return probe > now_ms ? probe - now_ms : 0;
+}
+
+/* ---- who sends instead ---- */
 
 static void forget_failover(struct outage *outage)
 {
@@ -49,45 +110,130 @@ void outage_untold(struct outage *outage)
 	outage->untold = true;
 }
 
-static void log_begin(const struct outage *outage, const char *host,
-                      size_t waiting, uint64_t retry_in_ms)
+/* ---- beginning and end ---- */
+
+static const struct {
+	enum log_level level;
+	enum log_event_name event;
+} words[] = {
+	[BREAKER_LOGIN] = { LOG_ERROR, EVENT_ACCOUNT_PAUSED },
+	[BREAKER_UNREACHABLE] = { LOG_ERROR, EVENT_UPSTREAM_FAILED },
+	[BREAKER_REST] = { LOG_WARN, EVENT_THROTTLED },
+	[BREAKER_OPERATOR] = { LOG_WARN, EVENT_ACCOUNT_PAUSED },
+};
+
+static struct log_field number_if(bool known, const char *key, int64_t number)
 {
-	log_event(LOG_ERROR,
-	          outage->breaker.trouble == BREAKER_LOGIN
-	                  ? EVENT_ACCOUNT_PAUSED : EVENT_UPSTREAM_FAILED,
-	          F_STR("account", outage->account), F_STR("host", host),
-	          F_STR("reply", outage->reply),
-	          F_STR("reason", outage->trouble.reason),
-	          F_STR("explanation", outage->trouble.explanation),
-	          F_STR("fix", outage->trouble.fix),
-	          F_INT("waiting", waiting),
-	          F_INT("retry_in_ms", retry_in_ms));
+	return known ? F_INT(key, number) : F_STR(key, NULL);
 }
 
-void outage_begin(struct outage *outage, const struct disposition *trouble,
-                  const char *username, const char *reply, const char *host,
-                  size_t waiting, uint64_t now_ms, uint64_t wait_ms)
+/* is_new: it has not been said before. */
+static void log_begin(const struct outage *outage,
+                      const struct account_config *account, bool is_new,
+                      uint64_t now_ms)
 {
-	bool login = trouble->action == DISPOSITION_PAUSE;
+	const struct trouble *trouble = &outage->trouble;
+	uint64_t wait = outage_wait(outage, now_ms);
+	int64_t now = wall_now_ms();
+	struct queue_waiting waiting;
+
+	queue_waiting(outage->services->queue, outage->account, 0, &waiting);
+	log_event(words[trouble->kind].level, words[trouble->kind].event,
+	          F_STR("account", outage->account),
+	          F_STR("host", account->host), F_STR("reply", trouble->reply),
+	          F_STR("reason", trouble->reason),
+	          F_STR("explanation", trouble->explanation),
+	          F_STR("fix", trouble->fix), F_INT("waiting", waiting.n),
+	          number_if(wait != BREAKER_NEVER, "retry_in_ms",
+	                    (int64_t)wait),
+	          number_if(waiting.n > 0, "expires_in_ms",
+	                    waiting.expires_ms - now),
+	          number_if(!is_new, "lasted_ms", now - outage->since_ms));
+}
+
+static void note_begin(struct outage *outage, const struct trouble *trouble,
+                       bool is_new)
+{
+	if (is_new) {
+		outage->number++;
+		outage->since_ms = wall_now_ms();
+		outage->alarmed = outage->warned = false;
+	}
+	keep_trouble(outage, trouble);
+	outage->untold = true;
+}
+
+void outage_begin(struct outage *outage, const struct account_config *account,
+                  const struct trouble *trouble, uint64_t now_ms)
+{
 	bool is_new = !outage_lasts(outage);
 
 	if (outage->breaker.state == BREAKER_OPEN)
 		return;
-	if (is_new)
-		outage->number++;
-	free(outage->reply);
-	outage->reply = xstrdup(reply);
-	disposition_keep(&outage->trouble, trouble, username, NULL);
-	outage->untold = true;
-	breaker_failure(&outage->breaker,
-	                login ? BREAKER_LOGIN : BREAKER_UNREACHABLE, now_ms,
-	                wait_ms);
-	log_begin(outage, host, waiting, outage->breaker.retry_at - now_ms);
-	if (is_new)
-		queue_divert(outage->queue);
+	note_begin(outage, trouble, is_new);
+	breaker_failure(&outage->breaker, trouble->kind, now_ms,
+	                trouble->wait_ms);
+	log_begin(outage, account, is_new, now_ms);
+	outage_save(outage, account);
+	queue_divert(outage->services->queue);
 }
 
-void outage_end(struct outage *outage, size_t waiting)
+static const struct trouble held = { BREAKER_OPERATOR, "paused-by-operator",
+	"Account paused by an administrator",
+	"An administrator has paused this account: its mail waits.",
+	"Run \"lanpost account resume ACCOUNT\" when it may send again.",
+	NULL, 0, false };
+
+void outage_hold(struct outage *outage, const struct account_config *account)
+{
+	if (outage_is_held(outage))
+		return;
+	note_begin(outage, &held, true);
+	breaker_hold(&outage->breaker);
+	log_begin(outage, account, true, 0);
+	outage_save(outage, account);
+	queue_divert(outage->services->queue);
+}
+
+/* What is said now is said again, and alarms nobody a second time. */
+void outage_restore(struct outage *outage, const struct account_config *account,
+                    const struct account_record *record, uint64_t now_ms)
+{
+	struct trouble trouble;
+
+	if (!outage_record_read(record, &trouble))
+		return;
+	note_begin(outage, trouble.kind == BREAKER_OPERATOR ? &held : &trouble,
+	           true);
+	outage->since_ms = record->since_ms;
+	outage->alarmed = true;
+	breaker_restore(&outage->breaker, trouble.kind, record->failures,
+	                now_ms, outage_record_wait(record));
+	if (!fingerprint_fits(account, record->fingerprint) &&
+	    !outage_is_held(outage))
+		breaker_hurry(&outage->breaker, now_ms);
+	log_begin(outage, account, false, now_ms);
+}
+
+void outage_hurry(struct outage *outage, uint64_t now_ms)
+{
+	breaker_hurry(&outage->breaker, now_ms);
+	queue_hurry(outage->services->queue, outage->account);
+}
+
+static void log_end(const struct outage *outage)
+{
+	struct queue_waiting waiting;
+
+	queue_waiting(outage->services->queue, outage->account, 0, &waiting);
+	log_event(LOG_INFO, EVENT_ACCOUNT_RESUMED,
+	          F_STR("account", outage->account),
+	          F_STR("reason", outage->trouble.reason),
+	          F_INT("lasted_ms", wall_now_ms() - outage->since_ms),
+	          F_INT("waiting", waiting.n));
+}
+
+void outage_end(struct outage *outage)
 {
 	bool was_out = outage_lasts(outage);
 
@@ -95,22 +241,13 @@ void outage_end(struct outage *outage, size_t waiting)
 	forget_failover(outage);
 	if (!was_out)
 		return;
-	log_event(LOG_INFO, EVENT_ACCOUNT_RESUMED,
-	          F_STR("account", outage->account),
-	          F_INT("waiting", waiting));
-	queue_hurry(outage->queue, outage->account);
-	queue_divert(outage->queue);
+	log_end(outage);
+	outage_forget(outage);
+	queue_hurry(outage->services->queue, outage->account);
+	queue_divert(outage->services->queue);
 }
 
-bool outage_is_probing(const struct outage *outage)
-{
-	return outage->breaker.state == BREAKER_HALF_OPEN;
-}
-
-bool outage_is_over(struct outage *outage, uint64_t now_ms)
-{
-	return breaker_allows(&outage->breaker, now_ms);
-}
+/* ---- those who wait ---- */
 
 static void tell(void *ctx, struct message *message)
 {
@@ -131,7 +268,7 @@ static void tell(void *ctx, struct message *message)
 	          F_STR("rule", envelope->rule),
 	          F_STR("account", outage->account),
 	          F_INT("attempt", envelope->attempts),
-	          F_STR("reply", outage->reply),
+	          F_STR("reply", outage->trouble.reply),
 	          F_STR("reason", outage->trouble.reason),
 	          F_STR("explanation", outage->trouble.explanation),
 	          F_STR("fix", outage->trouble.fix),
@@ -140,16 +277,45 @@ static void tell(void *ctx, struct message *message)
 }
 
 /* Once all have been told, only the newest can be news. */
-uint64_t outage_tell(struct outage *outage, uint64_t now_ms)
+void outage_tell(struct outage *outage)
 {
-	struct message *newest =
-		queue_newest_ready(outage->queue, outage->account);
-	uint64_t probe = outage->breaker.retry_at;
+	struct queue *queue = outage->services->queue;
+	struct message *newest = queue_newest_ready(queue, outage->account);
 
 	if (outage->untold)
-		queue_each_ready(outage->queue, outage->account, tell, outage);
+		queue_each_ready(queue, outage->account, tell, outage);
 	else if (newest != NULL)
 		tell(outage, newest);
 	outage->untold = false;
-	return probe > now_ms ? probe - now_ms : 0;
+}
+
+/* A day before, or half of what a message has where that is less. */
+static int64_t margin(const struct outage *outage)
+{
+	int64_t half = outage->services->config->relay.expire_ms / 2;
+
+	return half < DAY_MS ? half : DAY_MS;
+}
+
+void outage_watch(struct outage *outage)
+{
+	int64_t now = wall_now_ms(), before = now + margin(outage);
+	struct queue_waiting waiting;
+
+	if (outage->warned || !outage_lasts(outage))
+		return;
+	queue_waiting(outage->services->queue, outage->account, before,
+	              &waiting);
+	if (waiting.n_expiring == 0)
+		return;
+	outage->warned = true;
+	log_event(LOG_ERROR, EVENT_WARNING, F_STR("account", outage->account),
+	          F_STR("reason", outage->trouble.reason),
+	          F_INT("waiting", waiting.n),
+	          F_INT("expiring", waiting.n_expiring),
+	          F_INT("expires_in_ms", waiting.expires_ms - now),
+	          F_STR("text", "mail of this account is about to reach `expire` "
+	                        "and to fail, as the account cannot work"),
+	          F_STR("explanation", outage->trouble.explanation),
+	          F_STR("fix", outage->trouble.fix));
 }

@@ -306,6 +306,70 @@ bool pools_are_busy(const struct pools *pools)
 	return is_busy(&pools->in_force) || is_busy(&pools->retired);
 }
 
+/* ---- by a person ---- */
+
+size_t pools_count(const struct pools *pools)
+{
+	return pools->in_force.n;
+}
+
+void pools_status(struct pools *pools, size_t index,
+                  struct account_status *status_r)
+{
+	pool_status(pools->in_force.pools[index], status_r);
+}
+
+bool pools_pause(struct pools *pools, const char *account)
+{
+	struct pool *pool = list_find(&pools->in_force, account);
+
+	if (pool != NULL)
+		pool_pause(pool);
+	return pool != NULL;
+}
+
+bool pools_resume(struct pools *pools, const char *account)
+{
+	struct pool *pool = list_find(&pools->in_force, account);
+
+	if (pool != NULL)
+		pool_resume(pool);
+	return pool != NULL;
+}
+
+/* ---- the store ---- */
+
+void pools_save_again(struct pools *pools)
+{
+	size_t i;
+
+	for (i = 0; i < pools->in_force.n; i++)
+		pool_save_again(pools->in_force.pools[i]);
+}
+
+static void restore_one(struct pools *pools, struct account_record *record)
+{
+	struct pool *pool = list_find(&pools->in_force, record->account);
+	struct account_record nothing = { .account = record->account };
+
+	if (pool != NULL)
+		pool_restore(pool, record);
+	else
+		store_save_account(pools->services->store, &nothing);
+	account_record_clear(record);
+}
+
+static void restore(struct pools *pools)
+{
+	size_t i, n;
+	struct account_record *records =
+		store_take_accounts(pools->services->store, &n);
+
+	for (i = 0; i < n; i++)
+		restore_one(pools, &records[i]);
+	free(records);
+}
+
 /* ---- life ---- */
 
 struct pools *pools_new(struct services *services, const char **error_r)
@@ -319,6 +383,7 @@ struct pools *pools_new(struct services *services, const char **error_r)
 	}
 	pools->in_force = pools->next;
 	pools->next = (struct pool_list){ NULL, 0 };
+	restore(pools);
 	return pools;
 }
 

@@ -7,13 +7,10 @@
 #include "relay/net/loop.h"
 #include "relay/notices/notice_audience.h"
 #include "relay/queue/schedule.h"
-#include "relay/report/catalogue.h"
+#include "relay/queue/verdict.h"
 #include "relay/report/log.h"
 
-enum {
-	GROUP_MAX = 500, /* octets of addresses in a line of the log */
-	FIX_MAX = 4096
-};
+enum { GROUP_MAX = 500 }; /* octets of addresses in a line of the log */
 
 void settlement_init(struct settlement *settlement, struct services *services,
                      const struct config *config, struct message *message)
@@ -27,6 +24,27 @@ void settlement_init(struct settlement *settlement, struct services *services,
 	settlement->results = xcalloc(n, sizeof *settlement->results);
 }
 
+/* ---- the names in a fix ---- */
+
+static const char *username_of(const struct config *config, const char *account)
+{
+	const struct account_config *found =
+		account == NULL ? NULL : config_account(config, account);
+
+	return found == NULL ? NULL : found->username;
+}
+
+static const char *sender_of(const struct settlement *settlement)
+{
+	const char *sender = settlement->sent_as;
+
+	if (sender == NULL)
+		sender = message_envelope(settlement->message)->reverse_path;
+	return *sender == '\0' ? NULL : sender;
+}
+
+/* ---- results ---- */
+
 void settlement_result(struct settlement *settlement, size_t recipient,
                        struct disposition disposition, enum smtp_stage stage,
                        const char *reply)
@@ -34,8 +52,12 @@ void settlement_result(struct settlement *settlement, size_t recipient,
 	struct settlement_result *result = &settlement->results[recipient];
 
 	free(result->reply);
-	*result = (struct settlement_result){ true, disposition, stage,
-		xstrdup(reply) };
+	disposition_keep(&result->disposition, &disposition,
+	                 username_of(settlement->config, settlement->account),
+	                 sender_of(settlement));
+	result->known = true;
+	result->stage = stage;
+	result->reply = xstrdup(reply);
 }
 
 void settlement_rest(struct settlement *settlement,
@@ -84,6 +106,19 @@ static enum recipient_state fate(const struct settlement_result *result)
 	return RECIPIENT_QUEUED;
 }
 
+bool settlement_has(const struct settlement *settlement,
+                    enum recipient_state state)
+{
+	size_t i, n = message_envelope(settlement->message)->n_recipients;
+
+	for (i = 0; i < n; i++) {
+		if (settlement->results[i].known &&
+		    fate(&settlement->results[i]) == state)
+			return true;
+	}
+	return false;
+}
+
 static bool same_fate(const struct settlement_result *a,
                       const struct settlement_result *b)
 {
@@ -104,35 +139,13 @@ static const struct {
 	[RECIPIENT_FAILED] = { LOG_ERROR, EVENT_FAILED },
 };
 
-/* With the names that it is about. */
-static void print_fix(struct buf *fix, const struct settlement *settlement,
-                      const struct settlement_result *result)
-{
-	const struct account_config *account =
-		settlement->account == NULL
-			? NULL : config_account(settlement->config,
-	                                        settlement->account);
-	const char *sender = settlement->sent_as;
-
-	if (result->disposition.fix == NULL)
-		return;
-	if (sender == NULL)
-		sender = message_envelope(settlement->message)->reverse_path;
-	catalogue_fill_fix(fix, result->disposition.fix,
-	                   account == NULL ? NULL : account->username,
-	                   *sender == '\0' ? NULL : sender);
-}
-
 static void log_group(const struct settlement *settlement,
                       const struct settlement_result *result, const char *to,
                       bool expired)
 {
 	const struct envelope *envelope = message_envelope(settlement->message);
 	enum recipient_state state = fate(result);
-	struct buf fix = BUF_INIT(FIX_MAX);
 	char id[MESSAGE_ID_TEXT];
-
-	print_fix(&fix, settlement, result);
 
 	log_event(words[state].level,
 	          expired ? EVENT_EXPIRED : words[state].event,
@@ -150,10 +163,9 @@ static void log_group(const struct settlement *settlement,
 	          F_STR("reply", result->reply),
 	          F_STR("reason", result->disposition.reason),
 	          F_STR("explanation", result->disposition.explanation),
-	          F_STR("fix", result->disposition.fix == NULL
-	                               ? NULL : buf_string(&fix)),
+	          F_STR("fix", result->disposition.fix),
+	          F_STR("told", settlement->to_device ? "device" : NULL),
 	          F_INT("delay_ms", wall_now_ms() - envelope->received_ms));
-	buf_free(&fix);
 }
 
 static bool add_address(struct buf *list, const char *address)
@@ -366,12 +378,21 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 			wait_of(settlement, outcome->attempts);
 	else
 		outcome->finished_ms = outcome->ended_ms;
-	outcome->drop_body = outcome->state == MESSAGE_DELIVERED;
+	if (settlement->to_device)
+		outcome->state = MESSAGE_REFUSED;
+	outcome->drop_body = outcome->state == MESSAGE_DELIVERED ||
+	                     outcome->state == MESSAGE_REFUSED;
 	outcome->notice = notice_after(settlement->config, envelope,
 	                               outcome->state,
 	                               first_failed_ms(envelope),
 	                               outcome->ended_ms);
 	return outcome;
+}
+
+static void forget_result(struct settlement_result *result)
+{
+	disposition_forget(&result->disposition);
+	free(result->reply);
 }
 
 void settlement_drop(struct settlement *settlement)
@@ -380,20 +401,138 @@ void settlement_drop(struct settlement *settlement)
 	size_t i;
 
 	for (i = 0; i < envelope->n_recipients; i++)
-		free(settlement->results[i].reply);
+		forget_result(&settlement->results[i]);
 	free(settlement->results);
 	settlement->results = NULL;
+}
+
+/* ---- devices that wait for the verdict ---- */
+
+static bool is_refusal(const struct settlement *settlement,
+                       const struct settlement_result *result)
+{
+	return result->known &&
+	       (result->disposition.action == DISPOSITION_FAIL ||
+	        (result->disposition.action == DISPOSITION_PAUSE &&
+	         !goes_elsewhere(settlement)));
+}
+
+/* All of it is refused, and somebody waits to hear that. */
+static bool goes_to_device(const struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	size_t i;
+
+	if (!verdict_may_refuse(settlement->services->verdicts, envelope->id))
+		return false;
+	for (i = 0; i < envelope->n_recipients; i++) {
+		if (!is_refusal(settlement, &settlement->results[i]))
+			return false;
+	}
+	return true;
+}
+
+static struct verdict verdict_of(enum verdict_kind kind,
+                                 const struct disposition *disposition,
+                                 const char *reply)
+{
+	return (struct verdict){ kind, reply, disposition->reason,
+		disposition->title, disposition->fix };
+}
+
+/* What pauses the account is the end of this message: the device has it. */
+static void give_back(struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	const struct settlement_result *result = worst(settlement);
+	struct verdict verdict = verdict_of(
+		VERDICT_REFUSED, &result->disposition, result->reply);
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++)
+		settlement->results[i].disposition.action = DISPOSITION_FAIL;
+	settlement->to_device = true;
+	verdict_claim(settlement->services->verdicts, envelope->id, &verdict);
+}
+
+/* Who is tried again at once may still hear something better. */
+static void tell_device(const struct settlement *settlement,
+                        enum message_state state)
+{
+	const struct settlement_result *result = worst(settlement);
+	struct verdict verdict = verdict_of(
+		state == MESSAGE_DELIVERED ? VERDICT_DELIVERED : VERDICT_QUEUED,
+		&result->disposition, result->reply);
+
+	if (state != MESSAGE_QUEUED || !goes_at_once(settlement))
+		verdict_tell(settlement->services->verdicts,
+		             message_envelope(settlement->message)->id,
+		             &verdict);
 }
 
 void settlement_commit(struct settlement *settlement)
 {
 	bool over = is_over(settlement, wall_now_ms());
-	struct outcome *outcome = make_outcome(settlement, over);
 	struct message *message = settlement->message;
+	struct outcome *outcome;
 
+	if (goes_to_device(settlement))
+		give_back(settlement);
+	outcome = make_outcome(settlement, over);
+	if (!settlement->to_device)
+		tell_device(settlement, outcome->state);
 	log_fates(settlement, over);
 	settlement_drop(settlement);
 	queue_settle(settlement->services->queue, message, &outcome);
+}
+
+struct waiting {
+	struct services *services;
+	const struct config *config;
+	const char *account, *reply;
+	const struct disposition *trouble;
+};
+
+static void tell_one(void *ctx, message_id id)
+{
+	const struct waiting *waiting = ctx;
+	struct queue *queue = waiting->services->queue;
+	struct message *message =
+		queue_find_ready(queue, waiting->account, id);
+	struct verdict verdict = verdict_of(VERDICT_QUEUED, waiting->trouble,
+	                                    waiting->reply);
+	struct settlement settlement;
+
+	if (message == NULL)
+		return;
+	if (waiting->trouble->action != DISPOSITION_PAUSE ||
+	    !verdict_may_refuse(waiting->services->verdicts, id)) {
+		verdict_tell(waiting->services->verdicts, id, &verdict);
+		return;
+	}
+	queue_take_this(queue, message);
+	settlement_init(&settlement, waiting->services, waiting->config,
+	                message);
+	settlement.account = waiting->account;
+	settlement.started_ms = 0;
+	settlement_rest(&settlement, *waiting->trouble, SMTP_STAGE_AUTH,
+	                waiting->reply);
+	settlement_commit(&settlement);
+}
+
+void settlement_tell_waiting(struct services *services,
+                             const struct config *config, const char *account,
+                             const struct disposition *trouble,
+                             const char *reply)
+{
+	struct disposition kept = { .action = DISPOSITION_DONE };
+	struct waiting waiting = { services, config, account, reply, &kept };
+
+	if (services->verdicts == NULL)
+		return;
+	disposition_keep(&kept, trouble, username_of(config, account), NULL);
+	verdict_each(services->verdicts, tell_one, &waiting);
+	disposition_forget(&kept);
 }
 
 void settlement_expire(struct services *services, const struct config *config,

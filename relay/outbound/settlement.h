@@ -8,6 +8,9 @@
  * message whose time is over fails where it would have been deferred.  One that
  * was refused for its sender, or met an account that cannot work while another
  * can, is tried again at once; the rest by the retry schedule.
+ *
+ * A device that waits for the verdict is told it here, and given the message
+ * back when all of it is refused.
  */
 #ifndef RELAY_OUTBOUND_SETTLEMENT_H
 #define RELAY_OUTBOUND_SETTLEMENT_H
@@ -18,7 +21,7 @@
 
 struct settlement_result {
 	bool known;
-	struct disposition disposition;
+	struct disposition disposition; /* a copy, its fix filled in */
 	enum smtp_stage stage;
 	char *reply;
 };
@@ -31,6 +34,7 @@ struct settlement {
 	const char *account;        /* that sends: the envelope's, or another
 	                               in its place */
 	const char *host;           /* the provider's, NULL before one */
+	bool to_device;             /* refused, and the device is told so */
 	const char *sent_as;        /* where it is not the envelope's sender */
 	struct settlement_result *results; /* one a recipient */
 };
@@ -45,10 +49,21 @@ void settlement_result(struct settlement *settlement, size_t recipient,
 void settlement_rest(struct settlement *settlement,
                      struct disposition disposition, enum smtp_stage stage,
                      const char *reply);
+/* Is there a result that leaves a recipient in this state? */
+bool settlement_has(const struct settlement *settlement,
+                    enum recipient_state state);
 /* Logs, and hands message and outcome to the queue. */
 void settlement_commit(struct settlement *settlement);
 /* Nothing was tried; the message is not touched. */
 void settlement_drop(struct settlement *settlement);
+
+/* The account cannot work now: devices that wait for the verdict on a message
+ * in its lane hear it at once.  One that is paused for good reason refuses
+ * what may be refused (queue/verdict.h); else the queue goes on. */
+void settlement_tell_waiting(struct services *services,
+                             const struct config *config, const char *account,
+                             const struct disposition *trouble,
+                             const char *reply);
 
 /* A message whose `expire` has passed while it could not be tried. */
 void settlement_expire(struct services *services, const struct config *config,

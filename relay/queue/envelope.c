@@ -71,6 +71,11 @@ int64_t message_id_time_ms(message_id id)
 	return (int64_t)(id >> ID_CHANCE_BITS);
 }
 
+message_id message_id_oldest_of(int64_t ms)
+{
+	return ms > 0 ? ((message_id)ms << ID_CHANCE_BITS) & INT64_MAX : 0;
+}
+
 const char *message_id_print(message_id id, char out[MESSAGE_ID_TEXT])
 {
 	for (int i = MESSAGE_ID_TEXT - 2; i >= 0; i--) {

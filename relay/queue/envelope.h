@@ -68,6 +68,8 @@ message_id message_id_new(int64_t now_ms, uint32_t random);
  * of its newest when it opens. */
 void message_id_seen(message_id id);
 int64_t message_id_time_ms(message_id id);
+/* No id that is made then or later is smaller. */
+message_id message_id_oldest_of(int64_t ms);
 const char *message_id_print(message_id id, char out[MESSAGE_ID_TEXT]);
 /* In any case; O counts as 0, I and L as 1. */
 bool message_id_parse(struct text text, message_id *id_r);

@@ -1,58 +1,11 @@
-#include "relay/queue/queue.h"
+#include "relay/queue/queue_private.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
-#include "relay/queue/heap.h"
-
-enum {
-	BUCKETS = 4096,                    /* of the table of resident ids */
-	KEPT_BYTES_MAX = 32 * 1024 * 1024, /* bodies kept for a first attempt */
-	LOOK_AGAIN_MS = 60 * 1000          /* for what is due in the store */
-};
-
-enum list { LIST_READY, LIST_ACTIVE, LIST_SAVING, LIST_WAITING };
-
-struct message {
-	struct envelope *envelope;
-	char *bytes;
-	enum list list;
-	struct lane *lane;
-	unsigned told_outage;
-	TAILQ_ENTRY(message) link;      /* READY and SAVING */
-	struct heap_node due;           /* WAITING, monotonic ms */
-	struct message *same_bucket;
-	struct queue *queue;
-};
-
-TAILQ_HEAD(message_list, message);
-
-/* The ready messages of one account. */
-struct lane {
-	char *account;
-	struct message_list ready;
-	size_t n;
-	bool gained;                    /* and nobody has been told */
-};
-
-struct queue {
-	struct services *services;
-	const struct queue_callbacks *callbacks;
-	void *ctx;
-	struct lane **lanes;
-	size_t n_lanes;
-	struct heap waiting;
-	struct message_list saving;     /* those the disk refused */
-	struct message *buckets[BUCKETS];
-	size_t resident;
-	uint64_t kept_bytes;
-	struct timer *timer;
-	bool more_in_store, loading;
-	uint64_t look_again_ms;         /* not before */
-};
+#include "relay/queue/verdict.h"
 
 struct envelope *message_envelope(struct message *message)
 {
@@ -80,16 +33,21 @@ static struct message **bucket(struct queue *queue, message_id id)
 	return &queue->buckets[(id ^ id >> 20) % BUCKETS];
 }
 
-static bool is_resident(struct queue *queue, message_id id)
+size_t queue_total(const struct queue *queue)
+{
+	return queue->resident;
+}
+
+struct message *queue_find(struct queue *queue, message_id id)
 {
 	struct message *message = *bucket(queue, id);
 
 	while (message != NULL && message->envelope->id != id)
 		message = message->same_bucket;
-	return message != NULL;
+	return message;
 }
 
-static struct message *admit(struct queue *queue, struct envelope **envelope)
+struct message *message_admit(struct queue *queue, struct envelope **envelope)
 {
 	struct message *message = xcalloc(1, sizeof *message);
 	struct message **head = bucket(queue, (*envelope)->id);
@@ -103,7 +61,20 @@ static struct message *admit(struct queue *queue, struct envelope **envelope)
 	return message;
 }
 
-static void drop_bytes(struct message *message)
+void message_keep_bytes(struct message *message, char *bytes)
+{
+	struct queue *queue = message->queue;
+
+	if (bytes == NULL ||
+	    queue->kept_bytes + message->envelope->size > KEPT_BYTES_MAX) {
+		free(bytes);
+		return;
+	}
+	message->bytes = bytes;
+	queue->kept_bytes += message->envelope->size;
+}
+
+void message_drop_bytes(struct message *message)
 {
 	if (message->bytes == NULL)
 		return;
@@ -112,7 +83,7 @@ static void drop_bytes(struct message *message)
 	message->bytes = NULL;
 }
 
-static void dismiss(struct message *message)
+void message_dismiss(struct message *message)
 {
 	struct queue *queue = message->queue;
 	struct message **at = bucket(queue, message->envelope->id);
@@ -121,193 +92,19 @@ static void dismiss(struct message *message)
 		at = &(*at)->same_bucket;
 	*at = message->same_bucket;
 	queue->resident--;
-	drop_bytes(message);
+	message_drop_bytes(message);
+	change_free(&message->change);
 	envelope_free(&message->envelope);
 	free(message);
 }
 
-/* ---- lanes ---- */
-
-static struct lane *lane_of(struct queue *queue, const char *account)
-{
-	struct lane *lane;
-	size_t i;
-
-	for (i = 0; i < queue->n_lanes; i++) {
-		if (strcmp(queue->lanes[i]->account, account) == 0)
-			return queue->lanes[i];
-	}
-	lane = xcalloc(1, sizeof *lane);
-	lane->account = xstrdup(account);
-	TAILQ_INIT(&lane->ready);
-	queue->lanes = xrealloc(queue->lanes,
-	                        (queue->n_lanes + 1) * sizeof *queue->lanes);
-	queue->lanes[queue->n_lanes++] = lane;
-	return lane;
-}
-
-const char *queue_route(const struct queue *queue,
-                        const struct envelope *envelope)
-{
-	return queue->callbacks->route(queue->ctx, envelope);
-}
-
-static void enter_lane(struct message *message, struct lane *lane,
-                       bool in_front)
-{
-	message->list = LIST_READY;
-	message->lane = lane;
-	if (in_front)
-		TAILQ_INSERT_HEAD(&lane->ready, message, link);
-	else
-		TAILQ_INSERT_TAIL(&lane->ready, message, link);
-	lane->n++;
-}
-
-static void leave_lane(struct message *message)
-{
-	TAILQ_REMOVE(&message->lane->ready, message, link);
-	message->lane->n--;
-	message->list = LIST_ACTIVE;
-}
-
-static void make_ready(struct message *message, bool in_front)
+void message_leave(struct message *message)
 {
 	struct queue *queue = message->queue;
 
-	enter_lane(message, lane_of(queue, queue_route(queue,
-	                                               message->envelope)),
-	           in_front);
-}
-
-/* Those that belong elsewhere now; one that comes into a lane that is looked
- * at later gets the same answer there, and stays. */
-static void divert_lane(struct queue *queue, struct lane *lane)
-{
-	struct message *message = TAILQ_FIRST(&lane->ready), *next;
-
-	for (; message != NULL; message = next) {
-		struct lane *now = lane_of(
-			queue, queue_route(queue, message->envelope));
-
-		next = TAILQ_NEXT(message, link);
-		if (now == lane)
-			continue;
-		leave_lane(message);
-		enter_lane(message, now, false);
-		now->gained = true;
-	}
-}
-
-void queue_divert(struct queue *queue)
-{
-	size_t i;
-
-	for (i = 0; i < queue->n_lanes; i++)
-		divert_lane(queue, queue->lanes[i]);
-	for (i = 0; i < queue->n_lanes; i++) {
-		if (!queue->lanes[i]->gained)
-			continue;
-		queue->lanes[i]->gained = false;
-		queue->callbacks->on_ready(queue->ctx,
-		                           queue->lanes[i]->account);
-	}
-}
-
-/* ---- waiting ---- */
-
-static void arm_timer(struct queue *queue)
-{
-	struct heap_node *top = heap_top(&queue->waiting);
-	uint64_t now = loop_now_ms(queue->services->loop);
-
-	if (top == NULL)
-		timer_stop(queue->timer);
-	else
-		timer_start(queue->timer, top->key > now ? top->key - now : 0);
-}
-
-static struct message *message_of(struct heap_node *node)
-{
-	return (struct message *)((char *)node -
-	                          offsetof(struct message, due));
-}
-
-static void make_due(struct message *message)
-{
-	struct queue *queue = message->queue;
-
-	make_ready(message, false);
-	queue->callbacks->on_ready(queue->ctx, message->lane->account);
-}
-
-/* Waits are monotonic, so that a clock that jumps wakes nobody; what was
- * stored as wall time is bounded by the expiry when it is read back.  What is
- * due stays out of the heap, which keeps no order among equals. */
-static void make_waiting(struct message *message)
-{
-	struct queue *queue = message->queue;
-	int64_t wait = message->envelope->next_attempt_ms - wall_now_ms();
-	int64_t most = message->envelope->expires_ms -
-	               message->envelope->received_ms;
-
-	if (wait > most)
-		wait = most;
-	if (wait <= 0) {
-		make_due(message);
-		return;
-	}
-	message->list = LIST_WAITING;
-	message->due.key = loop_now_ms(queue->services->loop) + (uint64_t)wait;
-	heap_push(&queue->waiting, &message->due);
-	arm_timer(queue);
-}
-
-static void wake(struct queue *queue, struct message *message)
-{
-	heap_remove(&queue->waiting, &message->due);
-	make_due(message);
-}
-
-static void load_more(struct queue *queue);
-
-static void on_timer(void *ctx)
-{
-	struct queue *queue = ctx;
-	uint64_t now = loop_now_ms(queue->services->loop);
-	struct heap_node *top;
-
-	while ((top = heap_top(&queue->waiting)) != NULL && top->key <= now)
-		wake(queue, message_of(top));
-	arm_timer(queue);
-	if (queue->more_in_store && now >= queue->look_again_ms)
-		load_more(queue);
-}
-
-static int compare_age(const void *a, const void *b)
-{
-	const struct message *x = *(struct message *const *)a;
-	const struct message *y = *(struct message *const *)b;
-
-	return x->envelope->id < y->envelope->id ? -1 : 1;
-}
-
-void queue_hurry(struct queue *queue, const char *account)
-{
-	struct message **found = xcalloc(queue->waiting.n + 1, sizeof *found);
-	size_t i, n = 0;
-
-	for (i = 1; i <= queue->waiting.n; i++) {
-		struct message *message = message_of(queue->waiting.nodes[i]);
-
-		if (strcmp(queue_route(queue, message->envelope), account) == 0)
-			found[n++] = message;
-	}
-	qsort(found, n, sizeof *found, compare_age);
-	for (i = 0; i < n; i++)
-		wake(queue, found[i]);
-	free(found);
-	arm_timer(queue);
+	message_dismiss(message);
+	if (queue->more_in_store && queue->resident < QUEUE_RESIDENT_MAX / 2)
+		queue_load_more(queue);
 }
 
 /* ---- life ---- */
@@ -321,7 +118,7 @@ struct queue *queue_new(struct services *services,
 	queue->callbacks = callbacks;
 	queue->ctx = ctx;
 	TAILQ_INIT(&queue->saving);
-	queue->timer = timer_new(services->loop, on_timer, queue);
+	queue->timer = timer_new(services->loop, queue_on_timer, queue);
 	return queue;
 }
 
@@ -334,7 +131,7 @@ void queue_free(struct queue **queue_p)
 		return;
 	for (i = 0; i < BUCKETS; i++) {
 		while (queue->buckets[i] != NULL)
-			dismiss(queue->buckets[i]);
+			message_dismiss(queue->buckets[i]);
 	}
 	for (i = 0; i < queue->n_lanes; i++) {
 		free(queue->lanes[i]->account);
@@ -350,7 +147,7 @@ void queue_free(struct queue **queue_p)
 /* ---- what does not fit in memory ---- */
 
 /* Room for one that is due then: if there is none, one that waits for longer
- * goes back to the store.  The heap's last leaf is never the next one. */
+ * goes back to the store. */
 static bool make_room(struct queue *queue, int64_t due_ms)
 {
 	struct message *last;
@@ -358,23 +155,23 @@ static bool make_room(struct queue *queue, int64_t due_ms)
 	if (queue->resident < QUEUE_RESIDENT_MAX)
 		return true;
 	queue->more_in_store = true;
-	if (queue->waiting.n == 0)
+	last = queue_last_waiting(queue);
+	if (last == NULL || last->envelope->next_attempt_ms <= due_ms)
 		return false;
-	last = message_of(queue->waiting.nodes[queue->waiting.n]);
-	if (last->envelope->next_attempt_ms <= due_ms)
-		return false;
-	heap_remove(&queue->waiting, &last->due);
-	dismiss(last);
+	message_stop_waiting(last);
+	message_dismiss(last);
 	return true;
 }
 
-static void admit_loaded(struct queue *queue, struct envelope **envelope)
+void queue_admit(struct queue *queue, struct envelope **envelope)
 {
-	if (is_resident(queue, (*envelope)->id) ||
+	if (change_adopts(queue, envelope, NULL))
+		return;
+	if (queue_find(queue, (*envelope)->id) != NULL ||
 	    !make_room(queue, (*envelope)->next_attempt_ms))
 		envelope_free(envelope);
 	else
-		make_waiting(admit(queue, envelope));
+		message_make_waiting(message_admit(queue, envelope));
 }
 
 static void on_loaded(void *ctx, struct envelope **envelopes, size_t n,
@@ -386,10 +183,10 @@ static void on_loaded(void *ctx, struct envelope **envelopes, size_t n,
 	queue->loading = false;
 	queue->more_in_store = error != NULL || n >= QUEUE_RESIDENT_MAX;
 	for (i = 0; i < n; i++)
-		admit_loaded(queue, &envelopes[i]);
+		queue_admit(queue, &envelopes[i]);
 }
 
-static void load_more(struct queue *queue)
+void queue_load_more(struct queue *queue)
 {
 	if (queue->loading)
 		return;
@@ -402,7 +199,7 @@ static void load_more(struct queue *queue)
 
 void queue_start(struct queue *queue)
 {
-	load_more(queue);
+	queue_load_more(queue);
 }
 
 /* ---- the way of a message ---- */
@@ -411,80 +208,16 @@ void queue_add(struct queue *queue, struct envelope **envelope, char *bytes)
 {
 	struct message *message;
 
+	if (change_adopts(queue, envelope, bytes))
+		return;
 	if (!make_room(queue, (*envelope)->next_attempt_ms)) {
 		envelope_free(envelope);
 		free(bytes);
 		return;
 	}
-	message = admit(queue, envelope);
-	if (queue->kept_bytes + message->envelope->size > KEPT_BYTES_MAX) {
-		free(bytes);
-		bytes = NULL;
-	}
-	message->bytes = bytes;
-	if (bytes != NULL)
-		queue->kept_bytes += message->envelope->size;
-	make_due(message);
-}
-
-struct message *queue_take(struct queue *queue, const char *account)
-{
-	struct lane *lane = lane_of(queue, account);
-	struct message *message = TAILQ_FIRST(&lane->ready);
-
-	if (message != NULL)
-		leave_lane(message);
-	return message;
-}
-
-void queue_put_back(struct queue *queue, struct message *message)
-{
-	struct lane *before = message->lane;
-
-	make_ready(message, true);
-	if (message->lane != before)
-		queue->callbacks->on_ready(queue->ctx, message->lane->account);
-}
-
-size_t queue_ready(const struct queue *queue, const char *account)
-{
-	return lane_of((struct queue *)queue, account)->n;
-}
-
-size_t queue_total(const struct queue *queue)
-{
-	return queue->resident;
-}
-
-void queue_each_ready(struct queue *queue, const char *account,
-                      void (*each)(void *ctx, struct message *message),
-                      void *ctx)
-{
-	struct message *message;
-
-	TAILQ_FOREACH(message, &lane_of(queue, account)->ready, link)
-		each(ctx, message);
-}
-
-struct message *queue_newest_ready(struct queue *queue, const char *account)
-{
-	return TAILQ_LAST(&lane_of(queue, account)->ready, message_list);
-}
-
-struct message *queue_take_expired(struct queue *queue, int64_t now_ms)
-{
-	struct message *message;
-	size_t i;
-
-	for (i = 0; i < queue->n_lanes; i++) {
-		TAILQ_FOREACH(message, &queue->lanes[i]->ready, link) {
-			if (message->envelope->expires_ms <= now_ms) {
-				leave_lane(message);
-				return message;
-			}
-		}
-	}
-	return NULL;
+	message = message_admit(queue, envelope);
+	message_keep_bytes(message, bytes);
+	message_make_due(message);
 }
 
 /* ---- settling ---- */
@@ -516,18 +249,19 @@ static void update_envelope(struct envelope *envelope,
 
 static void saved(struct message *message)
 {
-	struct queue *queue = message->queue;
+	const struct queue *queue = message->queue;
 
 	if (message->envelope->notice == NOTICE_DUE &&
 	    queue->callbacks->on_notice_due != NULL)
 		queue->callbacks->on_notice_due(queue->ctx);
 	if (message->envelope->state == MESSAGE_QUEUED) {
-		make_waiting(message);
+		message_make_waiting(message);
 		return;
 	}
-	dismiss(message);
-	if (queue->more_in_store && queue->resident < QUEUE_RESIDENT_MAX / 2)
-		load_more(queue);
+	if (message->envelope->state == MESSAGE_REFUSED)
+		verdict_saved(queue->services->verdicts,
+		              message->envelope->id);
+	message_leave(message);
 }
 
 static void on_saved(void *ctx, const char *error, bool full)
@@ -540,11 +274,22 @@ static void on_saved(void *ctx, const char *error, bool full)
 		saved(message);
 }
 
+/* When its time is over it has its last attempt, and is not left waiting for
+ * one that would come later. */
+static void bound_wait(const struct envelope *envelope,
+                       struct outcome *outcome)
+{
+	if (outcome->state == MESSAGE_QUEUED &&
+	    outcome->next_attempt_ms > envelope->expires_ms)
+		outcome->next_attempt_ms = envelope->expires_ms;
+}
+
 void queue_settle(struct queue *queue, struct message *message,
                   struct outcome **outcome)
 {
-	drop_bytes(message);
+	message_drop_bytes(message);
 	message->list = LIST_SAVING;
+	bound_wait(message->envelope, *outcome);
 	update_envelope(message->envelope, *outcome);
 	store_outcome(queue->services->store, outcome, on_saved, message);
 }
@@ -561,7 +306,8 @@ static struct outcome *whole_outcome(const struct envelope *envelope)
 	outcome->attempts = envelope->attempts;
 	outcome->reason = xstrdup(envelope->reason);
 	outcome->notice = envelope->notice;
-	outcome->drop_body = envelope->state == MESSAGE_DELIVERED;
+	outcome->drop_body = envelope->state == MESSAGE_DELIVERED ||
+	                     envelope->state == MESSAGE_REFUSED;
 	for (i = 0; i < envelope->n_recipients; i++)
 		outcome_add(outcome, i, envelope->recipients[i].state,
 		            envelope->recipients[i].reply,
@@ -584,5 +330,5 @@ void queue_save_again(struct queue *queue)
 		              message);
 	}
 	if (queue->more_in_store)
-		load_more(queue);
+		queue_load_more(queue);
 }

@@ -17,6 +17,9 @@
  * which the outcome is on its way to the disk; should the disk refuse, the
  * message stays there and is saved again when the store is well.
  *
+ * What an operator changes, and be it a message that is not in memory, is in
+ * CHANGING until the store has answered: nobody sends it meanwhile.
+ *
  * Memory is bounded: at most QUEUE_RESIDENT_MAX messages are held, the rest
  * stay in the store and are loaded as there is room, those due first.  Bodies
  * of fresh small mail are kept for the first attempt, up to 32 MiB in all.
@@ -72,18 +75,47 @@ void queue_settle(struct queue *queue, struct message *message,
 
 size_t queue_ready(const struct queue *queue, const char *account);
 size_t queue_total(const struct queue *queue); /* resident ones */
+/* What is not delivered yet, in its lane or for its time; those that did not
+ * fit into memory are not counted. */
+struct queue_waiting {
+	size_t n;
+	int64_t received_ms;     /* of the oldest; 0: none waits */
+	int64_t expires_ms;      /* of the first to expire; likewise */
+	size_t n_expiring;       /* before the time that was asked about */
+};
+/* account: that is to send it now; NULL: any.  A walk over all of them: for
+ * what happens once an outage or every few seconds, not once a message. */
+void queue_waiting(const struct queue *queue, const char *account,
+                   int64_t expiring_before_ms, struct queue_waiting *out);
 /* Visit the ready messages in an account's lane, oldest first. */
 void queue_each_ready(struct queue *queue, const char *account,
                       void (*each)(void *ctx, struct message *message),
                       void *ctx);
 struct message *queue_newest_ready(struct queue *queue, const char *account);
+/* The message of that id, if it is ready in this account's lane. */
+struct message *queue_find_ready(struct queue *queue, const char *account,
+                                 message_id id);
+/* Take this ready one, out of turn; now ACTIVE. */
+void queue_take_this(struct queue *queue, struct message *message);
 /* Take the next ready message that expired before now_ms, as ACTIVE. */
 struct message *queue_take_expired(struct queue *queue, int64_t now_ms);
 /* What waits and is for that account is ready at once: after a reload, or a
  * provider's return. */
 void queue_hurry(struct queue *queue, const char *account);
+/* All that wait are ready now, in memory and in the store; how many did so in
+ * memory. */
+size_t queue_retry_all(struct queue *queue);
 /* Save again what the disk refused; called when the store is well again. */
 void queue_save_again(struct queue *queue);
+
+/* Do as an operator asks with a message, wherever it is: what queue_change and
+ * queue_answer say (store.h).  done comes on the loop, perhaps before this
+ * returns, and what it tells is durable.  words: a sentence for people about
+ * "it", without a capital and a stop; static. */
+typedef void (*queue_change_cb)(void *ctx, enum queue_answer answer,
+                                const char *words);
+void queue_change(struct queue *queue, message_id id, enum queue_change what,
+                  queue_change_cb done, void *ctx);
 
 /* A mark for whoever tells of a delay once an outage: true the first time a
  * message is asked about that outage. */

@@ -15,6 +15,8 @@ struct store {
 	bool dispatching, closed;
 	struct refused_sender *refused; /* until they are taken */
 	size_t n_refused;
+	struct account_record *accounts; /* likewise */
+	size_t n_accounts;
 	struct storage storage;
 };
 
@@ -27,8 +29,12 @@ static void call_done(struct job *job)
 	case JOB_OUTCOME:
 	case JOB_REFUSE:
 	case JOB_NOTICE_SKIP:
+	case JOB_HURRY:
 		if (job->done)
 			job->done(job->ctx, job->error, job->full);
+		break;
+	case JOB_CHANGE:
+		change_done(job);
 		break;
 	case JOB_LOAD_DUE:
 		job->load_done(job->ctx,
@@ -47,6 +53,7 @@ static void call_done(struct job *job)
 		break;
 	case JOB_PURGE:
 	case JOB_FORGET:
+	case JOB_ACCOUNT:
 		break;
 	}
 }
@@ -60,6 +67,8 @@ static void give_away(struct job *job)
 		job->body.bytes = NULL;
 	if (job->type == JOB_NOTICE_NEWS)
 		job->news.found.has_next = false;
+	if (job->type == JOB_CHANGE && !job->error)
+		job->change.envelope = NULL;
 }
 
 static void settle_bodies(struct store *store, const struct job *job)
@@ -98,16 +107,19 @@ static void turn_well(struct store *store)
 	store->on_health(store->ctx, NULL);
 }
 
-static void free_refused(struct store *store)
+static void free_untaken(struct store *store)
 {
 	for (size_t i = 0; i < store->n_refused; i++)
 		refused_sender_clear(&store->refused[i]);
 	free(store->refused);
+	for (size_t i = 0; i < store->n_accounts; i++)
+		account_record_clear(&store->accounts[i]);
+	free(store->accounts);
 }
 
 static void store_free(struct store *store)
 {
-	free_refused(store);
+	free_untaken(store);
 	storage_free(&store->storage);
 	notifier_free(&store->storage.notifier);
 	spool_close(&store->storage.spool);
@@ -167,6 +179,9 @@ static bool open_database(struct store *store,
 	if (code == SQLITE_OK)
 		code = refused_read(&store->storage.db, &store->refused,
 				    &store->n_refused);
+	if (code == SQLITE_OK)
+		code = accounts_read(&store->storage.db, &store->accounts,
+				     &store->n_accounts);
 	if (code != SQLITE_OK) {
 		sentence = *error_r ? xstrdup(*error_r)
 				    : db_error(&store->storage.db, "read");
@@ -191,7 +206,7 @@ struct store *store_open(struct spool *spool, struct loop *loop,
 	store->storage.spool = spool_hold(spool);
 	if (!open_database(store, recovery_r, error_r)) {
 		spool_close(&store->storage.spool);
-		free_refused(store);
+		free_untaken(store);
 		free(store);
 		return NULL;
 	}
@@ -262,6 +277,29 @@ void store_outcome(struct store *store, struct outcome **outcome,
 	job->done = done;
 	job->outcome = *outcome;
 	*outcome = NULL;
+	storage_post(&store->storage, job);
+}
+
+void store_change(struct store *store, message_id id, enum queue_change what,
+		  int64_t expire_ms, store_change_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_CHANGE, ctx);
+
+	job->change_done = done;
+	job->change.id = id;
+	job->change.what = what;
+	job->change.now_ms = wall_now_ms();
+	job->change.expires_ms = job->change.now_ms + expire_ms;
+	storage_post(&store->storage, job);
+}
+
+void store_hurry(struct store *store, int64_t now_ms, store_done_cb done,
+		 void *ctx)
+{
+	struct job *job = job_new(JOB_HURRY, ctx);
+
+	job->done = done;
+	job->hurry.now_ms = now_ms;
 	storage_post(&store->storage, job);
 }
 
@@ -373,6 +411,29 @@ void store_forget(struct store *store, const char *account, const char *sender)
 
 	job->refused.account = xstrdup(account);
 	job->refused.sender = xstrdup(sender);
+	storage_post(&store->storage, job);
+}
+
+struct account_record *store_take_accounts(struct store *store, size_t *n_r)
+{
+	struct account_record *accounts = store->accounts;
+
+	*n_r = store->n_accounts;
+	store->accounts = NULL;
+	store->n_accounts = 0;
+	return accounts;
+}
+
+void store_save_account(struct store *store,
+			const struct account_record *record)
+{
+	struct job *job = job_new(JOB_ACCOUNT, NULL);
+
+	job->account = *record;
+	job->account.account = xstrdup(record->account);
+	job->account.reason = xstrdup(record->reason);
+	job->account.reply = xstrdup(record->reply);
+	job->account.fingerprint = xstrdup(record->fingerprint);
 	storage_post(&store->storage, job);
 }
 

@@ -101,6 +101,36 @@ void outcome_add(struct outcome *outcome, size_t index,
 void store_outcome(struct store *store, struct outcome **outcome,
                    store_done_cb done, void *ctx);
 
+/* What an operator may do with a message. */
+enum queue_change {
+	QUEUE_RETRY,   /* one that waits is due now */
+	QUEUE_HOLD,    /* it is not sent, and does not expire, until ... */
+	QUEUE_RELEASE, /* ... it is queued again; one that failed, or was
+	                  refused while its device waited, likewise: for the
+	                  recipients that it failed for */
+	QUEUE_DELETE,  /* its body is dropped; the history keeps the rest */
+};
+
+enum queue_answer {
+	QUEUE_CHANGED, /* it is as was asked, perhaps was before */
+	QUEUE_UNKNOWN, /* no such message */
+	QUEUE_BUSY,    /* it is being sent, or changed, right now */
+	QUEUE_UNFIT,   /* its state does not allow it, or its body is gone */
+	QUEUE_DISK,    /* the database failed; nothing has changed */
+};
+
+/* envelope: the message if it is queued now, for the callback to own; else
+ * NULL.  words: what has become of it, a sentence; static. */
+typedef void (*store_change_cb)(void *ctx, enum queue_answer answer,
+                                const char *words, struct envelope *envelope);
+/* One that is released expires no earlier than in expire_ms.  The caller sees
+ * to it that nobody sends the message meanwhile (queue_change()). */
+void store_change(struct store *store, message_id id, enum queue_change what,
+                  int64_t expire_ms, store_change_cb done, void *ctx);
+/* All queued messages are due at now_ms, if not earlier. */
+void store_hurry(struct store *store, int64_t now_ms, store_done_cb done,
+                 void *ctx);
+
 /* The queued messages that are due first, at most limit of them, in the order
  * of next_attempt_ms, id.  The callback owns the envelopes, the store their
  * array. */
@@ -135,6 +165,26 @@ void store_refuse(struct store *store, const struct refused_sender *refused,
                   store_done_cb done, void *ctx);
 void store_forget(struct store *store, const char *account, const char *sender);
 
+/* An account that rests or is paused, so that a restart does not try it any
+ * sooner; state is its enum breaker_trouble, 0: it works. */
+struct account_record {
+	char *account;
+	int state;
+	char *reason, *reply;
+	char *fingerprint;        /* of what decides its login; no secret */
+	unsigned failures;        /* in a row */
+	int64_t since_ms, retry_ms; /* retry 0: never by itself */
+};
+
+void account_record_clear(struct account_record *record); /* its strings */
+/* Those that were known when the store was opened, for the caller to clear and
+ * free; the second call finds none. */
+struct account_record *store_take_accounts(struct store *store, size_t *n_r);
+/* Copied; in place of what was known of that account.  What the disk refuses
+ * is to be saved again when the store is well. */
+void store_save_account(struct store *store,
+                        const struct account_record *record);
+
 /* Forget finished messages received before history_ms, and the bodies of
  * failed ones that finished before failed_ms; a bounded number at a time. */
 void store_purge(struct store *store, int64_t history_ms, int64_t failed_ms);
@@ -150,5 +200,50 @@ void store_reader_close(struct store_reader **reader);
 bool store_reader_queue(struct store_reader *reader,
                         bool (*each)(void *ctx, const struct envelope *e),
                         void *ctx, const char **error_r);
+
+/* What waits, as the database has it. */
+struct queue_totals {
+	uint64_t queued, held;
+	uint64_t due;         /* of the queued ones, at now_ms */
+	uint64_t octets;      /* of both */
+	int64_t oldest_ms;    /* of the queued ones; 0: none */
+};
+bool store_reader_totals(struct store_reader *reader, int64_t now_ms,
+                         struct queue_totals *totals, const char **error_r);
+
+/* What must all hold; zero, -1 and NULL match anything.  Texts are a part of
+ * what they are compared with, in any case; a star in them is any text. */
+struct history_filter {
+	int64_t since_ms;     /* received then or later */
+	int state;            /* enum message_state; -1: any */
+	const char *from;     /* the envelope's sender, or the address in From */
+	const char *to;       /* a recipient */
+	const char *client;   /* the device's address, or its name */
+	bool unfinished;      /* queued and held ones only */
+	size_t limit;         /* 0: 1000 */
+};
+/* The same for the history, newest first. */
+bool store_reader_history(struct store_reader *reader,
+                          const struct history_filter *filter,
+                          bool (*each)(void *ctx, const struct envelope *e),
+                          void *ctx, const char **error_r);
+
+/* What struct outcome says of an attempt; strings may be NULL. */
+struct attempt {
+	unsigned n;           /* 1 and up */
+	int64_t started_ms, ended_ms;
+	char *account, *host, *stage, *reply, *reason, *summary;
+	char *dialogue;       /* NULL for one that went well.  Lines of the
+	                         provider as they came: escape what is shown */
+};
+struct story {
+	struct envelope *envelope;
+	struct attempt *attempts; /* in their order */
+	size_t n_attempts;
+};
+/* True with *story_r, NULL in it when there is no such id. */
+bool store_reader_story(struct store_reader *reader, message_id id,
+                        struct story **story_r, const char **error_r);
+void story_free(struct story **story);
 
 #endif

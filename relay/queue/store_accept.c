@@ -97,19 +97,9 @@ static int add_several(struct store_db *db, struct job *job)
 				 : code;
 }
 
-/* A notice, and what it tells of. */
-static int add_telling(struct store_db *db, struct job *job)
+static int add_first(struct store_db *db, struct job *job)
 {
-	int code = db_run(db_statement(db, SQL_ACCEPT));
-
-	if (code == SQLITE_OK)
-		code = notice_tell(db, job);
-	if (code == SQLITE_OK && !job->error)
-		code = add_message(db, job, job->accept.envelopes[0]);
-	if (code == SQLITE_OK && job->error)
-		code = db_run(db_statement(db, SQL_ACCEPT_UNDO));
-	return code == SQLITE_OK ? db_run(db_statement(db, SQL_ACCEPT_END))
-				 : code;
+	return add_message(db, job, job->accept.envelopes[0]);
 }
 
 int accept_write(struct store_db *db, struct job *job)
@@ -122,8 +112,6 @@ int accept_write(struct store_db *db, struct job *job)
 		return SQLITE_OK;
 	}
 	if (job->told)
-		return add_telling(db, job);
-	return job->accept.n == 1
-		       ? add_message(db, job, job->accept.envelopes[0])
-		       : add_several(db, job);
+		return notice_commit(db, job, add_first);
+	return job->accept.n == 1 ? add_first(db, job) : add_several(db, job);
 }

@@ -362,6 +362,24 @@ void db_bind_text(sqlite3_stmt *statement, int column, const char *text)
 	sqlite3_bind_text(statement, column, text, -1, SQLITE_STATIC);
 }
 
+void ids_add(struct ids *ids, message_id id)
+{
+	if ((ids->n & (ids->n - 1)) == 0)
+		ids->id = xrealloc(ids->id,
+				   (ids->n ? 2 * ids->n : 1) * sizeof(id));
+	ids->id[ids->n++] = id;
+}
+
+int db_read_ids(sqlite3_stmt *statement, struct ids *ids)
+{
+	int code;
+
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+		ids_add(ids, (message_id)sqlite3_column_int64(statement, 0));
+	sqlite3_reset(statement);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
 /* What fails here fails again in a commit, if it matters: the log keeps
  * everything until a checkpoint has been synced. */
 static void checkpoint(struct store_db *db, int mode, int busy_ms)

@@ -36,6 +36,17 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	"size, header_size, checksum, has_8bit, device, rule, content, "   \
 	"is_notice, notice"
 
+#define HISTORY_LIKE(column, n)                                           \
+	column " LIKE " n " ESCAPE '\\'"
+#define HISTORY_FILTER                                                    \
+	"received_ms >= ?2 AND (?3 < 0 OR state = ?3)"                    \
+	" AND (?4 IS NULL OR " HISTORY_LIKE("reverse_path", "?4")         \
+	" OR " HISTORY_LIKE("header_from", "?4") ")"                      \
+	" AND (?5 IS NULL OR " HISTORY_LIKE("client", "?5")               \
+	" OR " HISTORY_LIKE("device", "?5") ")"                           \
+	" AND (?6 IS NULL OR EXISTS (SELECT 1 FROM recipient"             \
+	" WHERE message = id AND " HISTORY_LIKE("address", "?6") "))"
+
 #define STORE_SQL_MAP(X)                                                  \
 	X(BEGIN, "BEGIN IMMEDIATE")                                       \
 	X(COMMIT, "COMMIT")                                               \
@@ -66,6 +77,24 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " (SELECT max(n) FROM attempt WHERE message = ?1), ?2)")        \
 	X(GET_BODY_PLACE, "SELECT body, size FROM message WHERE id = ?")  \
 	X(DROP_BODY, "DELETE FROM body WHERE message = ?")                \
+	/* what an operator changes */                                    \
+	X(GET_STATE, "SELECT state, body, reason FROM message"            \
+	  " WHERE id = ?")                                                \
+	X(SET_DUE, "UPDATE message SET next_attempt_ms = ?2 WHERE id = ?1") \
+	X(SET_HELD, "UPDATE message SET state = 3 WHERE id = ?")          \
+	X(SET_QUEUED, "UPDATE message SET state = 0, finished_ms = 0,"    \
+	  " next_attempt_ms = ?2, expires_ms = max(expires_ms, ?3),"      \
+	  " notice = 0 WHERE id = ?1")                                    \
+	X(REVIVE_RECIPIENTS, "UPDATE recipient SET state = 0,"            \
+	  " finished_ms = 0 WHERE message = ?1 AND state = 2")            \
+	X(SET_DELETED, "UPDATE message SET state = 4, body = 0,"          \
+	  " finished_ms = ?2, reason = 'deleted',"                        \
+	  " notice = iif(notice = 1, 0, notice) WHERE id = ?1")           \
+	X(DELETE_RECIPIENTS, "UPDATE recipient SET state = 2,"            \
+	  " finished_ms = ?2, reason = 'deleted'"                         \
+	  " WHERE message = ?1 AND state = 0")                            \
+	X(SET_ALL_DUE, "UPDATE message SET next_attempt_ms = ?1"          \
+	  " WHERE state = 0 AND next_attempt_ms > ?1")                    \
 	/* load */                                                        \
 	X(GET_DUE, "SELECT " MESSAGE_COLUMNS " FROM message"              \
 	  " WHERE state = 0 ORDER BY next_attempt_ms, id LIMIT ?")        \
@@ -102,6 +131,21 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	X(SET_TOLD_UNTIL, "UPDATE message SET notice = 2, told_ms = ?1"   \
 	  " WHERE notice = 1 AND finished_ms <= ?1"                       \
 	  " AND (?2 IS NULL OR reverse_path = ?2)")                       \
+	X(GET_QUEUE_TOTALS, "SELECT count(*), total(next_attempt_ms <= ?),"  \
+	  " min(id) FROM message INDEXED BY message_due WHERE state = 0") \
+	/* history: what struct history_filter says, in the columns */     \
+	X(GET_HISTORY_IDS, "SELECT id FROM message"                       \
+	  " WHERE id >= ?1 AND " HISTORY_FILTER                           \
+	  " ORDER BY id DESC LIMIT ?7")                                   \
+	X(GET_UNFINISHED_IDS,                                             \
+	  "SELECT id FROM message WHERE state = 0 AND "                   \
+	  HISTORY_FILTER " UNION ALL "                                    \
+	  "SELECT id FROM message WHERE state = 3 AND "                   \
+	  HISTORY_FILTER " ORDER BY 1 DESC LIMIT ?7")                     \
+	X(GET_ATTEMPTS, "SELECT n, started_ms, ended_ms, account, host,"  \
+	  " stage, reply, reason, summary, text FROM attempt AS a"        \
+	  " LEFT JOIN dialogue AS d USING (message, n)"                   \
+	  " WHERE message = ? ORDER BY n")                                \
 	/* refused senders */                                             \
 	X(ADD_REFUSED, "INSERT OR REPLACE INTO refused_sender"            \
 	  " (account, sender, fingerprint, since_ms, reply)"              \
@@ -113,9 +157,18 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE account = ? AND sender = ?")                            \
 	X(GET_REFUSED, "SELECT account, sender, fingerprint, since_ms,"   \
 	  " reply FROM refused_sender ORDER BY since_ms DESC LIMIT ?")    \
+	/* accounts that cannot work */                                   \
+	X(SET_ACCOUNT, "INSERT OR REPLACE INTO account_state (account,"   \
+	  " state, reason, reply, fingerprint, failures, since_ms,"       \
+	  " retry_ms) VALUES (?,?,?,?,?,?,?,?)")                          \
+	X(DROP_ACCOUNT, "DELETE FROM account_state WHERE account = ?")    \
+	X(GET_ACCOUNTS, "SELECT account, state, reason, reply,"           \
+	  " fingerprint, failures, since_ms, retry_ms"                    \
+	  " FROM account_state ORDER BY account")                         \
 	/* purge */                                                       \
-	X(GET_OLD_FAILED, "SELECT id FROM message WHERE state = 2"        \
-	  " AND body <> 0 AND finished_ms < ? LIMIT ?")                   \
+	X(GET_OLD_FAILED, "SELECT id FROM message"                        \
+	  " WHERE state IN (2, 5) AND body <> 0 AND finished_ms < ?"      \
+	  " LIMIT ?")                                                     \
 	X(SET_BODY_GONE, "UPDATE message SET body = 0 WHERE id = ?")      \
 	X(GET_AGES, "SELECT id, state, received_ms, notice FROM message"  \
 	  " WHERE id > ? ORDER BY id LIMIT ?")                            \
@@ -140,7 +193,7 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	X(GET_HELD_SUM, "SELECT count(*), total(size) FROM message"       \
 	  " WHERE state = 3")                                             \
 	X(GET_FAILED_SUM, "SELECT count(*), total(size) FROM message"     \
-	  " WHERE state = 2 AND body <> 0")
+	  " WHERE state IN (2, 5) AND body <> 0")
 
 enum store_sql {
 #define X(name, sql) SQL_##name,
@@ -174,6 +227,14 @@ int db_run(sqlite3_stmt *statement);
 int db_number(sqlite3_stmt *statement, int64_t *value_r);
 void db_bind_text(sqlite3_stmt *statement, int column, const char *text);
 
+struct ids {
+	message_id *id; /* for the owner to free */
+	size_t n;
+};
+void ids_add(struct ids *ids, message_id id);
+/* Run it for all of its ids. */
+int db_read_ids(sqlite3_stmt *statement, struct ids *ids);
+
 /* A sentence about the last error, a new C string, with "read" or "written";
  * and whether the disk is full. */
 char *db_error(struct store_db *db, const char *cannot_be);
@@ -196,11 +257,26 @@ int schema_migrate(sqlite3 *db);
 /* A commit that changes nothing and reaches the disk all the same. */
 int schema_touch(sqlite3 *db);
 
+/* ---- store_reader.c ---- */
+
+/*
+ * Each step reads to its end before the caller is asked, so that a reader that
+ * waits at its terminal holds up no checkpoint of the server.
+ */
+struct store_reader {
+	struct store_db db;
+};
+
+/* Returns false, with what the database said. */
+bool reader_fail(struct store_reader *reader, const char **error_r);
+
 /* ---- store_row.c ---- */
 
 void row_bind(sqlite3_stmt *statement, const struct envelope *envelope,
               enum stored_body body);
 struct envelope *row_read(sqlite3_stmt *statement);
 int row_read_recipients(struct store_db *db, struct envelope *envelope);
+/* Both; SQLITE_OK with NULL when there is no such message. */
+int row_find(struct store_db *db, message_id id, struct envelope **envelope_r);
 
 #endif

@@ -19,6 +19,9 @@ enum job_type {
 	JOB_REFUSE,
 	JOB_FORGET,
 	JOB_NOTICE_SKIP,
+	JOB_ACCOUNT,
+	JOB_CHANGE,
+	JOB_HURRY,
 	JOB_LOAD_DUE,  /* from here on they only read */
 	JOB_LOAD_BODY,
 	JOB_NOTICE_NEWS,
@@ -37,6 +40,7 @@ struct job {
 	enum job_type type;
 	union {
 		store_done_cb done;
+		store_change_cb change_done;
 		store_load_cb load_done;
 		store_body_cb body_done;
 		store_news_cb news_done;
@@ -56,9 +60,21 @@ struct job {
 		} accept;
 		struct outcome *outcome;
 		struct refused_sender refused;
+		struct account_record account;
 		struct {
 			int64_t history_ms, failed_ms;
 		} purge;
+		struct {
+			message_id id;
+			enum queue_change what;
+			int64_t now_ms, expires_ms;
+			enum queue_answer answer;
+			const char *words;
+			struct envelope *envelope; /* if it is queued now */
+		} change;
+		struct {
+			int64_t now_ms;
+		} hurry;
 		struct {
 			size_t limit, n;
 			struct envelope **envelopes;
@@ -117,8 +133,10 @@ void accept_undo(struct spool *spool, struct loop *loop, const struct job *job);
 /* What they own. */
 void notice_job_free(struct job *job);
 int notice_read(struct store_db *db, struct job *job);
-/* Before the notice is accepted, in a savepoint. */
-int notice_tell(struct store_db *db, struct job *job);
+/* In a savepoint, so that it can be undone when job->error is set: what is told
+ * of, then the notice, if there is one. */
+int notice_commit(struct store_db *db, struct job *job,
+                 int (*add)(struct store_db *db, struct job *job));
 
 /* ---- outcome.c ---- */
 
@@ -130,6 +148,18 @@ int refused_write(struct store_db *db, struct job *job);
 /* Before the storage thread begins: all that are known, the newest first. */
 int refused_read(struct store_db *db, struct refused_sender **refused_r,
                  size_t *n_r);
+
+/* ---- store_account.c ---- */
+
+int account_write(struct store_db *db, const struct job *job);
+/* Before the storage thread begins. */
+int accounts_read(struct store_db *db, struct account_record **records_r,
+                  size_t *n_r);
+/* ---- store_change.c ---- */
+
+int change_write(struct store_db *db, struct job *job);
+int change_hurry(struct store_db *db, const struct job *job);
+void change_done(struct job *job); /* tells its owner, on the loop */
 
 /* ---- store_purge.c ---- */
 

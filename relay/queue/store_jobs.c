@@ -57,6 +57,10 @@ void job_free(struct job *job)
 		outcome_free(&job->outcome);
 	if (job->type == JOB_REFUSE || job->type == JOB_FORGET)
 		refused_sender_clear(&job->refused);
+	if (job->type == JOB_ACCOUNT)
+		account_record_clear(&job->account);
+	if (job->type == JOB_CHANGE)
+		envelope_free(&job->change.envelope);
 	if (job->type == JOB_LOAD_BODY)
 		free(job->body.bytes);
 	if (job->type == JOB_LOAD_DUE) {
@@ -204,7 +208,13 @@ int job_write(struct store_db *db, struct job *job)
 	case JOB_FORGET:
 		return refused_write(db, job);
 	case JOB_NOTICE_SKIP:
-		return notice_tell(db, job);
+		return notice_commit(db, job, NULL);
+	case JOB_ACCOUNT:
+		return account_write(db, job);
+	case JOB_CHANGE:
+		return change_write(db, job);
+	case JOB_HURRY:
+		return change_hurry(db, job);
 	case JOB_LOAD_DUE:
 	case JOB_LOAD_BODY:
 	case JOB_NOTICE_NEWS:

@@ -228,7 +228,7 @@ static sqlite3_stmt *told_statement(struct store_db *db,
 	return s;
 }
 
-int notice_tell(struct store_db *db, struct job *job)
+static int tell(struct store_db *db, struct job *job)
 {
 	const struct notice_told *told = job->told;
 	size_t expected = told->id ? 1 : told->n;
@@ -241,4 +241,19 @@ int notice_tell(struct store_db *db, struct job *job)
 		job->error = xstrdup("what is to be told has changed since it "
 				     "was read");
 	return code;
+}
+
+int notice_commit(struct store_db *db, struct job *job,
+		 int (*add)(struct store_db *db, struct job *job))
+{
+	int code = db_run(db_statement(db, SQL_ACCEPT));
+
+	if (code == SQLITE_OK)
+		code = tell(db, job);
+	if (code == SQLITE_OK && !job->error && add)
+		code = add(db, job);
+	if (code == SQLITE_OK && job->error)
+		code = db_run(db_statement(db, SQL_ACCEPT_UNDO));
+	return code == SQLITE_OK ? db_run(db_statement(db, SQL_ACCEPT_END))
+				 : code;
 }

@@ -4,7 +4,7 @@
 
 enum { PURGE_AT_ONCE = 200 };
 
-struct ids {
+struct batch {
 	message_id id[PURGE_AT_ONCE];
 	size_t n;
 };
@@ -19,7 +19,7 @@ static int run_for(struct store_db *db, enum store_sql sql, message_id id)
 
 /* --- bodies of failed messages ------------------------------------------ */
 
-static int find_failed(struct store_db *db, int64_t failed_ms, struct ids *ids)
+static int find_failed(struct store_db *db, int64_t failed_ms, struct batch *batch)
 {
 	sqlite3_stmt *s = db_statement(db, SQL_GET_OLD_FAILED);
 	int code;
@@ -27,20 +27,20 @@ static int find_failed(struct store_db *db, int64_t failed_ms, struct ids *ids)
 	sqlite3_bind_int64(s, 1, failed_ms);
 	sqlite3_bind_int64(s, 2, PURGE_AT_ONCE);
 	while ((code = sqlite3_step(s)) == SQLITE_ROW)
-		ids->id[ids->n++] = (message_id)sqlite3_column_int64(s, 0);
+		batch->id[batch->n++] = (message_id)sqlite3_column_int64(s, 0);
 	sqlite3_reset(s);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 static int purge_failed(struct store_db *db, struct job *job)
 {
-	struct ids ids = { .n = 0 };
-	int code = find_failed(db, job->purge.failed_ms, &ids);
+	struct batch batch = { .n = 0 };
+	int code = find_failed(db, job->purge.failed_ms, &batch);
 
-	for (size_t i = 0; i < ids.n && code == SQLITE_OK; i++) {
-		code = job_free_body(db, job, ids.id[i]);
+	for (size_t i = 0; i < batch.n && code == SQLITE_OK; i++) {
+		code = job_free_body(db, job, batch.id[i]);
 		if (code == SQLITE_OK)
-			code = run_for(db, SQL_SET_BODY_GONE, ids.id[i]);
+			code = run_for(db, SQL_SET_BODY_GONE, batch.id[i]);
 	}
 	return code;
 }
@@ -65,8 +65,9 @@ static enum age judge(sqlite3_stmt *row, int64_t history_ms, int64_t now_ms)
 }
 
 /* Ids sort by age: walk from the oldest until one is young, and next time go
- * on behind those that stay (queued, held, untold) once a step held nothing else. */
-static int find_old(struct store_db *db, int64_t history_ms, struct ids *ids)
+ * on behind those that stay (queued, held, untold) once a step held nothing
+ * else. */
+static int find_old(struct store_db *db, int64_t history_ms, struct batch *batch)
 {
 	sqlite3_stmt *s = db_statement(db, SQL_GET_AGES);
 	int64_t now_ms = wall_now_ms();
@@ -82,7 +83,7 @@ static int find_old(struct store_db *db, int64_t history_ms, struct ids *ids)
 			break;
 		db->purged_to = (message_id)sqlite3_column_int64(s, 0);
 		if (age == AGE_OLD)
-			ids->id[ids->n++] = db->purged_to;
+			batch->id[batch->n++] = db->purged_to;
 		seen++;
 	}
 	sqlite3_reset(s);
@@ -108,11 +109,11 @@ static int forget(struct store_db *db, struct job *job, message_id id)
 
 static int purge_history(struct store_db *db, struct job *job)
 {
-	struct ids ids = { .n = 0 };
-	int code = find_old(db, job->purge.history_ms, &ids);
+	struct batch batch = { .n = 0 };
+	int code = find_old(db, job->purge.history_ms, &batch);
 
-	for (size_t i = 0; i < ids.n && code == SQLITE_OK; i++)
-		code = forget(db, job, ids.id[i]);
+	for (size_t i = 0; i < batch.n && code == SQLITE_OK; i++)
+		code = forget(db, job, batch.id[i]);
 	return code;
 }
 

@@ -5,14 +5,6 @@
 #include "proto/xalloc.h"
 #include "relay/queue/store.h"
 
-/*
- * Each step reads to its end before the caller is asked, so that a reader that
- * waits at its terminal holds up no checkpoint of the server.
- */
-struct store_reader {
-	struct store_db db;
-};
-
 static _Thread_local char error_text[1024];
 
 struct store_reader *store_reader_open(const char *spool_folder,
@@ -37,7 +29,7 @@ void store_reader_close(struct store_reader **reader)
 	*reader = NULL;
 }
 
-static bool fail(struct store_reader *reader, const char **error_r)
+bool reader_fail(struct store_reader *reader, const char **error_r)
 {
 	char *sentence = db_error(&reader->db, "read");
 
@@ -45,43 +37,6 @@ static bool fail(struct store_reader *reader, const char **error_r)
 	free(sentence);
 	*error_r = error_text;
 	return false;
-}
-
-struct ids {
-	message_id *id;
-	size_t n;
-};
-
-static int read_ids(struct store_reader *reader, struct ids *ids)
-{
-	sqlite3_stmt *s = db_statement(&reader->db, SQL_GET_QUEUE_IDS);
-	int code;
-
-	while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-		if ((ids->n & (ids->n - 1)) == 0)
-			ids->id = xrealloc(ids->id, (ids->n ? 2 * ids->n : 1) *
-							    sizeof(*ids->id));
-		ids->id[ids->n++] = (message_id)sqlite3_column_int64(s, 0);
-	}
-	sqlite3_reset(s);
-	return code == SQLITE_DONE ? SQLITE_OK : code;
-}
-
-static int read_message(struct store_reader *reader, message_id id,
-			struct envelope **envelope_r)
-{
-	sqlite3_stmt *s = db_statement(&reader->db, SQL_GET_MESSAGE);
-	int code;
-
-	*envelope_r = NULL;
-	sqlite3_bind_int64(s, 1, (int64_t)id);
-	code = sqlite3_step(s);
-	if (code == SQLITE_ROW)
-		*envelope_r = row_read(s);
-	sqlite3_reset(s);
-	if (*envelope_r)
-		return row_read_recipients(&reader->db, *envelope_r);
-	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 static bool is_waiting(const struct envelope *envelope)
@@ -95,18 +50,19 @@ bool store_reader_queue(struct store_reader *reader,
 			void *ctx, const char **error_r)
 {
 	struct ids ids = { NULL, 0 };
-	int code = read_ids(reader, &ids);
+	int code = db_read_ids(
+		db_statement(&reader->db, SQL_GET_QUEUE_IDS), &ids);
 	bool wanted = true;
 
 	for (size_t i = 0; i < ids.n && wanted && code == SQLITE_OK; i++) {
 		struct envelope *envelope;
 
-		code = read_message(reader, ids.id[i], &envelope);
+		code = row_find(&reader->db, ids.id[i], &envelope);
 		/* It may have been delivered since the ids were read. */
 		if (code == SQLITE_OK && is_waiting(envelope))
 			wanted = each(ctx, envelope);
 		envelope_free(&envelope);
 	}
 	free(ids.id);
-	return code == SQLITE_OK || fail(reader, error_r);
+	return code == SQLITE_OK || reader_fail(reader, error_r);
 }

@@ -96,19 +96,6 @@ static int remove_orphans(struct store_db *db, struct spool *spool,
 
 /* --- rows without their body -------------------------------------------- */
 
-struct ids {
-	message_id *id;
-	size_t n;
-};
-
-static void ids_add(struct ids *ids, message_id id)
-{
-	if ((ids->n & (ids->n - 1)) == 0)
-		ids->id = xrealloc(ids->id,
-				   (ids->n ? 2 * ids->n : 1) * sizeof(id));
-	ids->id[ids->n++] = id;
-}
-
 static bool file_is_whole(struct spool *spool, message_id id, int64_t size)
 {
 	char name[MESSAGE_ID_TEXT];
@@ -139,13 +126,9 @@ static int find_broken(struct store_db *db, enum message_state state,
 		       struct ids *lost)
 {
 	sqlite3_stmt *s = db_statement(db, SQL_GET_BROKEN);
-	int code;
 
 	sqlite3_bind_int64(s, 1, state);
-	while ((code = sqlite3_step(s)) == SQLITE_ROW)
-		ids_add(lost, (message_id)sqlite3_column_int64(s, 0));
-	sqlite3_reset(s);
-	return code == SQLITE_DONE ? SQLITE_OK : code;
+	return db_read_ids(s, lost);
 }
 
 /* What is left of its body stays until the purge: somebody may want to look at

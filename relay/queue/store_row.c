@@ -163,3 +163,19 @@ int row_read_recipients(struct store_db *db, struct envelope *envelope)
 	sqlite3_reset(s);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
+
+int row_find(struct store_db *db, message_id id, struct envelope **envelope_r)
+{
+	sqlite3_stmt *s = db_statement(db, SQL_GET_MESSAGE);
+	int code;
+
+	*envelope_r = NULL;
+	sqlite3_bind_int64(s, 1, (int64_t)id);
+	code = sqlite3_step(s);
+	if (code == SQLITE_ROW)
+		*envelope_r = row_read(s);
+	sqlite3_reset(s);
+	if (*envelope_r)
+		return row_read_recipients(db, *envelope_r);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}

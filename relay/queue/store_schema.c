@@ -11,7 +11,8 @@
  * changed: what comes later is one more step.
  *
  * The indices cover a part of the rows each, so that a finished message is in
- * none: what waits, what is held, bodies that a failed one keeps, and files.
+ * none: what waits, what is held, bodies that a failed or refused one keeps,
+ * and files.
  */
 static const char *const steps[] = {
 	"CREATE TABLE message ("
@@ -101,6 +102,9 @@ static const char *const steps[] = {
 	" since_ms INTEGER NOT NULL,"
 	" retry_ms INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;"
+	"DROP INDEX message_kept;"
+	"CREATE INDEX message_kept ON message (finished_ms)"
+	" WHERE state IN (2, 5) AND body <> 0;"
 	"CREATE INDEX message_notice_due ON message (finished_ms)"
 	" WHERE notice = 1;"
 	"CREATE INDEX message_is_notice ON message (received_ms)"

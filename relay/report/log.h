@@ -29,6 +29,7 @@
 	X(FAILED, "failed") X(EXPIRED, "expired")                       \
 	X(ACCOUNT_PAUSED, "account-paused")                             \
 	X(ACCOUNT_RESUMED, "account-resumed")                           \
+	X(THROTTLED, "throttled")   /* an account rests */              \
 	X(UPSTREAM_CONNECTED, "upstream-connected")                     \
 	X(UPSTREAM_FAILED, "upstream-failed")                           \
 	X(TLS_ERROR, "tls-error") X(REPAIRED, "repaired")               \

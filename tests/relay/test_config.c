@@ -224,9 +224,9 @@ static const struct {
 	  "a.conf:2: \"transport\" is not yet supported; leave it out, or "
 	  "write "
 	  "transport = smtp" },
-	{ "[listener]\nverdict_wait = 10s\n",
-	  "a.conf:2: \"verdict_wait\" is not yet supported; leave it out, or "
-	  "write verdict_wait = 0" },
+	{ "[listener]\nverdict_wait = 10\n",
+	  "a.conf:2: verdict_wait: \"10\" has no unit; write a number and s, "
+	  "m, h or d, such as 30s, 5m, 2h or 7d" },
 	{ "[account]\nauth = xoauth2\n", "a.conf:2: auth: \"xoauth2\" is not "
 					 "yet supported; today auth is auto, "
 					 "plain, login or none" },

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "tests/relay/store_scene.h"
+#include "tests/relay/store_sql.h"
 #include "tests/support/bytes.h"
 #include "tests/support/tempdir.h"
 
@@ -31,32 +32,12 @@ static void reopen_store(void)
 /* As if killed: nothing is closed, checkpointed or removed. */
 static void tamper(const char *sql)
 {
-	char *path = xasprintf("%s/lanpost.db", folder);
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	free(path);
+	sql_run(folder, sql);
 }
 
 static int64_t ask(const char *sql)
 {
-	char *path = xasprintf("%s/lanpost.db", folder);
-	sqlite3_stmt *statement;
-	sqlite3 *db;
-	int64_t answer;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, 5000);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL),
-			 SQLITE_OK);
-	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-	answer = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	sqlite3_close(db);
-	free(path);
-	return answer;
+	return sql_number(folder, sql);
 }
 
 static char *body_path(message_id id)
@@ -927,10 +908,10 @@ static void fill(const char *columns, unsigned from, unsigned count)
 
 #define OLD(state)                                                             \
 	state ", 0, '', '', '', '', '', '', '', '', 1000, 0, 0, "              \
-	      "0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL"
+	      "0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL, 0, 0"
 #define NEW(received)                                                          \
 	"1, 0, '', '', '', '', '', '', '', '', " received                      \
-	", 0, 0, 0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL"
+	", 0, 0, 0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL, 0, 0"
 
 static void test_purge_gets_past_those_that_stay(void **state)
 {
@@ -1119,7 +1100,7 @@ static void test_reader_says_what_is_wrong(void **state)
 	tamper("PRAGMA user_version = 4711");
 	assert_null(store_reader_open(folder, &error));
 	assert_non_null(strstr(error, "newer lanpost"));
-	tamper("PRAGMA user_version = 2");
+	tamper("PRAGMA user_version = 3");
 	open_store();
 }
 
