@@ -174,6 +174,8 @@ static void raise_alarm(const struct outage *outage, enum alert_event event)
 
 	queue_waiting(outage->services->queue, outage->account, 0, &waiting);
 	alert.waiting = waiting.n;
+	alert.since_ms = outage->since_ms;
+	alert.expires_ms = waiting.expires_ms;
 	if (bad) {
 		alert.title = trouble->title;
 		alert.explanation = trouble->explanation;
