@@ -13,6 +13,7 @@
 #include "relay/health_facts.h"
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
+#include "relay/notices/notices.h"
 #include "relay/outbound/pools.h"
 #include "relay/outbound/refused.h"
 #include "relay/outbound/settlement.h"
@@ -65,6 +66,13 @@ static void on_queue_ready(void *ctx, const char *account)
 	pools_kick(relay->pools, account);
 }
 
+static void on_notice_due(void *ctx)
+{
+	struct relay *relay = ctx;
+
+	notices_kick(relay->services.notices);
+}
+
 static void log_broken(struct relay *relay, const char *error)
 {
 	log_event(LOG_ERROR, EVENT_DISK_LOW,
@@ -74,6 +82,25 @@ static void log_broken(struct relay *relay, const char *error)
 	                               "taken and none is sent."),
 	          F_STR("fix", "free space on the disk, or mend it; lanpost "
 	                       "goes on by itself"));
+}
+
+/* Of accounts the postmaster hears by mail, too. */
+static void on_alert(void *ctx, const struct alert *alert)
+{
+	struct relay *relay = ctx;
+	struct account_alarm alarm = { .account = alert->account,
+		.reason = alert->reason, .title = alert->title,
+		.explanation = alert->explanation, .fix = alert->fix,
+		.reply = alert->reply, .since_ms = alert->since_ms,
+		.waiting = alert->waiting, .expires_ms = alert->expires_ms };
+
+	if (alert->account == NULL || relay->pools == NULL)
+		return;
+	alarm.by = pools_messenger(relay->pools, alert->account);
+	if (alert->event == ALERT_ACCOUNT_PAUSED)
+		notices_account_paused(relay->services.notices, &alarm);
+	else
+		notices_account_resumed(relay->services.notices, &alarm);
 }
 
 /* Each probe that fails is told here; the log hears of the first. */
@@ -238,6 +265,7 @@ static bool apply(struct relay *relay, struct config *config)
 	                 config->relay.min_free_disk);
 	apply_log(config);
 	config_unref(&old);
+	notices_kick(relay->services.notices);
 	return true;
 }
 
@@ -416,7 +444,7 @@ static int open_spool(struct relay *relay)
 {
 	const struct relay_config *config = &relay->services.config->relay;
 	static const struct queue_callbacks callbacks = { route,
-		on_queue_ready };
+		on_queue_ready, on_notice_due };
 	struct spool_settings settings = { config->spool,
 		config->max_spool_size, config->min_free_disk };
 	struct store_recovery recovery;
@@ -442,10 +470,11 @@ static int open_spool(struct relay *relay)
 		                        "mail through a power cut or restart"),
 		          F_STR("filesystem", spool_doubtful_filesystem(
 						      relay->services.spool)));
-	relay->services.alerts = alerts_new(&relay->services);
+	relay->services.alerts = alerts_new(&relay->services, on_alert, relay);
 	relay->services.refused = refused_new(&relay->services);
 	relay->services.verdicts = verdicts_new(relay->services.loop);
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
+	relay->services.notices = notices_new(&relay->services, wall_now_ms);
 	return EX_OK;
 }
 
@@ -526,6 +555,7 @@ static int start(struct relay *relay)
 		return code;
 	open_control(relay);
 	queue_start(relay->services.queue);
+	notices_kick(relay->services.notices);
 	pools_kick_all(relay->pools);
 	on_housekeeping(relay);
 	return EX_OK;
@@ -540,6 +570,7 @@ static void take_down(struct relay *relay)
 	control_close(&relay->control);
 	desk_free(&relay->desk);
 	store_close(&relay->services.store);
+	notices_free(&relay->services.notices);
 	pools_free(&relay->pools);
 	queue_free(&relay->services.queue);
 	refused_free(&relay->services.refused);

@@ -15,6 +15,7 @@ struct store;
 struct queue;
 struct refused;
 struct alerts;
+struct notices;
 struct verdicts;
 
 struct services {
@@ -25,6 +26,7 @@ struct services {
 	struct queue *queue;
 	struct refused *refused;
 	struct alerts *alerts;
+	struct notices *notices;
 	struct verdicts *verdicts;
 };
 

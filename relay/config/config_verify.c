@@ -237,6 +237,21 @@ static void warn_webhook(struct config_build *build)
 			    "loopback or private address");
 }
 
+static void warn_postmaster(struct config_build *build)
+{
+	const struct relay_config *relay = &build->config->relay;
+
+	if (relay->postmaster || relay->notify == NOTIFY_OFF)
+		return;
+	config_warn(build,
+		    "relay: there is no postmaster, so nobody is written to "
+		    "when %s; write postmaster = ADDRESS in [relay], or "
+		    "notify = off if the log is read",
+		    relay->notify == NOTIFY_SENDER
+			    ? "an account is paused"
+			    : "a message fails or an account is paused");
+}
+
 static bool check_relay(struct config_build *build)
 {
 	const struct relay_config *relay = &build->config->relay;
@@ -270,6 +285,7 @@ bool config_verify(struct config_build *build)
 
 	if (!check_relay(build))
 		return false;
+	warn_postmaster(build);
 	if (!config_verify_listeners(build))
 		return false;
 	if (config->n_accounts == 0)

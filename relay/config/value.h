@@ -39,6 +39,7 @@
 	X(AUTH,          enum auth_method,      "auto, plain, login or none") \
 	X(PIPELINING,    enum pipelining,       "yes, no or eager")        \
 	X(SENDER_POLICY, enum sender_policy,    "rewrite, reject or pass") \
+	X(NOTIFY,        enum notify,           "postmaster, sender, both or off") \
 	X(SENDERS,       struct word_list,      "list of addresses and patterns") \
 	X(NETWORKS,      struct network_list,   "list of networks")        \
 	X(ADDRESSES,     struct address_list,   "list of address:port")    \

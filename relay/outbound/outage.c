@@ -129,7 +129,8 @@ static struct log_field number_if(bool known, const char *key, int64_t number)
 	return known ? F_INT(key, number) : F_STR(key, NULL);
 }
 
-/* is_new: it has not been said before. */
+/* is_new: it has not been said before.  At a start the queue is not there yet.
+ */
 static void log_begin(const struct outage *outage,
                       const struct account_config *account, bool is_new,
                       uint64_t now_ms)
@@ -145,7 +146,9 @@ static void log_begin(const struct outage *outage,
 	          F_STR("host", account->host), F_STR("reply", trouble->reply),
 	          F_STR("reason", trouble->reason),
 	          F_STR("explanation", trouble->explanation),
-	          F_STR("fix", trouble->fix), F_INT("waiting", waiting.n),
+	          F_STR("fix", trouble->fix),
+	          number_if(is_new || waiting.n > 0, "waiting",
+	                    (int64_t)waiting.n),
 	          number_if(wait != BREAKER_NEVER, "retry_in_ms",
 	                    (int64_t)wait),
 	          number_if(waiting.n > 0, "expires_in_ms",
@@ -171,6 +174,8 @@ static void raise_alarm(const struct outage *outage, enum alert_event event)
 
 	queue_waiting(outage->services->queue, outage->account, 0, &waiting);
 	alert.waiting = waiting.n;
+	alert.since_ms = outage->since_ms;
+	alert.expires_ms = waiting.expires_ms;
 	if (bad) {
 		alert.title = trouble->title;
 		alert.explanation = trouble->explanation;
@@ -218,11 +223,20 @@ void outage_begin(struct outage *outage, const struct account_config *account,
 	queue_divert(outage->services->queue);
 }
 
-static const struct trouble held = { BREAKER_OPERATOR, "paused-by-operator",
-	"Account paused by an administrator",
-	"An administrator has paused this account: its mail waits.",
-	"Run \"lanpost account resume ACCOUNT\" when it may send again.",
-	NULL, 0, false };
+static void note_held(struct outage *outage)
+{
+	char *fix = xasprintf("Run \"lanpost account resume %s\" when it may "
+	                      "send again.", outage->account);
+	struct trouble held = { .kind = BREAKER_OPERATOR,
+		.reason = "paused-by-operator",
+		.title = "Account paused by an administrator",
+		.explanation = "An administrator has paused this account: its "
+		               "mail waits.",
+		.fix = fix };
+
+	note_begin(outage, &held, true);
+	free(fix);
+}
 
 void outage_hold(struct outage *outage, const struct account_config *account)
 {
@@ -230,7 +244,7 @@ void outage_hold(struct outage *outage, const struct account_config *account)
 
 	if (outage_is_held(outage))
 		return;
-	note_begin(outage, &held, true);
+	note_held(outage);
 	outage->alarmed = alarmed;
 	breaker_hold(&outage->breaker);
 	log_begin(outage, account, true, 0);
@@ -238,21 +252,39 @@ void outage_hold(struct outage *outage, const struct account_config *account)
 	queue_divert(outage->services->queue);
 }
 
+static void note_restored(struct outage *outage,
+                          const struct account_config *account,
+                          const struct account_record *record)
+{
+	struct disposition kept = { .action = DISPOSITION_DONE };
+	struct trouble trouble = { .kind = (enum breaker_trouble)record->state,
+		.reply = record->reply };
+
+	if (trouble.kind == BREAKER_OPERATOR) {
+		note_held(outage);
+		return;
+	}
+	outage_record_words(record, outage->services->config, account, &kept);
+	trouble.reason = kept.reason;
+	trouble.title = kept.title;
+	trouble.explanation = kept.explanation;
+	trouble.fix = kept.fix;
+	note_begin(outage, &trouble, true);
+	disposition_forget(&kept);
+}
+
 /* What is said now is said again, and alarms nobody a second time. */
 void outage_restore(struct outage *outage, const struct account_config *account,
                     const struct account_record *record, uint64_t now_ms)
 {
-	struct trouble trouble;
-
-	if (!outage_record_read(record, &trouble))
+	if (!outage_is_kept((enum breaker_trouble)record->state))
 		return;
-	note_begin(outage, trouble.kind == BREAKER_OPERATOR ? &held : &trouble,
-	           true);
+	note_restored(outage, account, record);
 	outage->since_ms = record->since_ms;
 	outage->alarmed =
 		is_alarming(outage, record->retry_ms - record->since_ms);
-	breaker_restore(&outage->breaker, trouble.kind, record->failures,
-	                now_ms, outage_record_wait(record));
+	breaker_restore(&outage->breaker, outage->trouble.kind,
+	                record->failures, now_ms, outage_record_wait(record));
 	if (!fingerprint_fits(account, record->fingerprint) &&
 	    !outage_is_held(outage))
 		breaker_hurry(&outage->breaker, now_ms);

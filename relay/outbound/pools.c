@@ -262,6 +262,25 @@ const char *pools_route(struct pools *pools, const struct envelope *envelope)
 	return other->name;
 }
 
+const char *pools_messenger(const struct pools *pools, const char *account)
+{
+	const struct config *config = pools->services->config;
+	const struct account_config *one = config_account(config, account);
+	size_t i;
+
+	for (i = 0; one != NULL && i < config->n_accounts; i++) {
+		if (works(pools, one))
+			return one->name;
+		one = one->failover ? config_account(config, one->failover)
+		                    : NULL;
+	}
+	for (i = 0; i < config->n_accounts; i++) {
+		if (works(pools, &config->accounts[i]))
+			return config->accounts[i].name;
+	}
+	return NULL;
+}
+
 /* ---- all of them ---- */
 
 void pools_kick(struct pools *pools, const char *account)

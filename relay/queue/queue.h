@@ -45,6 +45,8 @@ struct queue_callbacks {
 	const char *(*route)(void *ctx, const struct envelope *envelope);
 	/* A message became ready in the lane of that account. */
 	void (*on_ready)(void *ctx, const char *account);
+	/* A failure that somebody has to hear of is saved; may be NULL. */
+	void (*on_notice_due)(void *ctx);
 };
 
 struct queue *queue_new(struct services *services,

@@ -33,6 +33,7 @@
 	X(UPSTREAM_CONNECTED, "upstream-connected")                     \
 	X(UPSTREAM_FAILED, "upstream-failed")                           \
 	X(TLS_ERROR, "tls-error") X(REPAIRED, "repaired")               \
+	X(NOTICE_SENT, "notice-sent")                                   \
 	X(DISK_LOW, "disk-low")                                         \
 	X(RECOVERED, "recovered")   /* what the spool held at start */  \
 	X(WARNING, "warning")       /* a risk in the configuration */   \
