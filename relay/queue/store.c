@@ -15,6 +15,8 @@ struct store {
 	bool dispatching, closed;
 	struct refused_sender *refused; /* until they are taken */
 	size_t n_refused;
+	struct usage *usage; /* likewise */
+	size_t n_usage;
 	struct storage storage;
 };
 
@@ -27,6 +29,7 @@ static void call_done(struct job *job)
 	case JOB_OUTCOME:
 	case JOB_REFUSE:
 	case JOB_HURRY:
+	case JOB_RESERVE:
 		if (job->done)
 			job->done(job->ctx, job->error, job->full);
 		break;
@@ -44,6 +47,8 @@ static void call_done(struct job *job)
 		break;
 	case JOB_PURGE:
 	case JOB_FORGET:
+	case JOB_SPEND:
+	case JOB_SHIFT_USAGE:
 		break;
 	}
 }
@@ -102,9 +107,17 @@ static void free_refused(struct store *store)
 	free(store->refused);
 }
 
+static void free_usage(struct store *store)
+{
+	for (size_t i = 0; i < store->n_usage; i++)
+		usage_clear(&store->usage[i]);
+	free(store->usage);
+}
+
 static void store_free(struct store *store)
 {
 	free_refused(store);
+	free_usage(store);
 	storage_free(&store->storage);
 	notifier_free(&store->storage.notifier);
 	spool_close(&store->storage.spool);
@@ -164,6 +177,9 @@ static bool open_database(struct store *store,
 	if (code == SQLITE_OK)
 		code = refused_read(&store->storage.db, &store->refused,
 				    &store->n_refused);
+	if (code == SQLITE_OK)
+		code = usage_read(&store->storage.db, &store->usage,
+				  &store->n_usage);
 	if (code != SQLITE_OK) {
 		sentence = *error_r ? xstrdup(*error_r)
 				    : db_error(&store->storage.db, "read");
@@ -189,6 +205,7 @@ struct store *store_open(struct spool *spool, struct loop *loop,
 	if (!open_database(store, recovery_r, error_r)) {
 		spool_close(&store->storage.spool);
 		free_refused(store);
+		free_usage(store);
 		free(store);
 		return NULL;
 	}
@@ -337,6 +354,48 @@ void store_forget(struct store *store, const char *account, const char *sender)
 
 	job->refused.account = xstrdup(account);
 	job->refused.sender = xstrdup(sender);
+	storage_post(&store->storage, job);
+}
+
+struct usage *store_take_usage(struct store *store, size_t *n_r)
+{
+	struct usage *usage = store->usage;
+
+	*n_r = store->n_usage;
+	store->usage = NULL;
+	store->n_usage = 0;
+	return usage;
+}
+
+static struct job *usage_job(enum job_type type, const struct usage *usage)
+{
+	struct job *job = job_new(type, NULL);
+
+	job->usage = *usage;
+	job->usage.account = xstrdup(usage->account);
+	return job;
+}
+
+void store_reserve(struct store *store, const struct usage *usage,
+		   store_done_cb done, void *ctx)
+{
+	struct job *job = usage_job(JOB_RESERVE, usage);
+
+	job->done = done;
+	job->ctx = ctx;
+	storage_post(&store->storage, job);
+}
+
+void store_spend(struct store *store, const struct usage *usage)
+{
+	storage_post(&store->storage, usage_job(JOB_SPEND, usage));
+}
+
+void store_shift_usage(struct store *store, int64_t by_ms)
+{
+	struct job *job = job_new(JOB_SHIFT_USAGE, NULL);
+
+	job->usage.at_ms = by_ms;
 	storage_post(&store->storage, job);
 }
 
