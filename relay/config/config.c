@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "proto/xalloc.h"
 #include "relay/config/config_build.h"
+#include "relay/config/provider.h"
 
 /* A value that is quoted may hold anything: one line, and nothing a terminal
  * would obey. */
@@ -167,8 +168,22 @@ static char *directory_of(const char *path)
 		text_make(path, slash == path ? 1 : (size_t)(slash - path)));
 }
 
+static bool load_providers(struct config_build *build)
+{
+	char *folder = providers_folder(build->path), *error;
+
+	build->config->providers = providers_load(folder, &error);
+	if (!build->config->providers)
+		config_fail(build, "%s", error);
+	free(error);
+	free(folder);
+	return build->config->providers != NULL;
+}
+
 static bool build_all(struct config_build *build)
 {
+	if (!load_providers(build))
+		return false;
 	if (build->path && !config_read_file(build))
 		return false;
 	if (!config_read_environment(build))
@@ -217,6 +232,7 @@ struct config *config_ref(struct config *config)
 static void config_free(struct config *config)
 {
 	config_places_free(config);
+	providers_free(&config->providers);
 	free(config->path);
 	free(config);
 }

@@ -40,7 +40,6 @@ VALUE_PARSER(host);
 VALUE_PARSER(user);
 VALUE_PARSER(variable);
 VALUE_PARSER(fingerprint);
-VALUE_PARSER(provider);
 VALUE_PRINTER(text);
 VALUE_PRINTER(secret);
 VALUE_PRINTER(provider);
