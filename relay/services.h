@@ -15,6 +15,7 @@ struct store;
 struct queue;
 struct refused;
 struct verdicts;
+struct allowances;
 
 struct services {
 	struct loop *loop;
@@ -24,6 +25,7 @@ struct services {
 	struct queue *queue;
 	struct refused *refused;
 	struct verdicts *verdicts;
+	struct allowances *allowances;
 };
 
 #endif
