@@ -17,6 +17,7 @@ struct refused;
 struct alerts;
 struct notices;
 struct verdicts;
+struct allowances;
 
 struct services {
 	struct loop *loop;
@@ -28,6 +29,7 @@ struct services {
 	struct alerts *alerts;
 	struct notices *notices;
 	struct verdicts *verdicts;
+	struct allowances *allowances;
 };
 
 #endif
