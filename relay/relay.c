@@ -10,6 +10,7 @@
 #include "proto/xalloc.h"
 #include "relay/admin/control.h"
 #include "relay/admin/desk.h"
+#include "relay/health_facts.h"
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
 #include "relay/notices/notices.h"
@@ -20,6 +21,7 @@
 #include "relay/process.h"
 #include "relay/queue/queue.h"
 #include "relay/queue/verdict.h"
+#include "relay/report/alerts.h"
 #include "relay/report/log.h"
 #include "relay/services.h"
 
@@ -44,6 +46,7 @@ struct relay {
 	uint64_t next_purge;
 	bool draining, grace_over;
 	bool disk_low, broken;  /* the log has been told */
+	struct health_watch watch;
 	int exit_code;
 };
 
@@ -68,6 +71,13 @@ static void on_notice_due(void *ctx)
 	struct relay *relay = ctx;
 
 	notices_kick(relay->services.notices);
+}
+
+static const char *carrier(void *ctx, const char *account)
+{
+	struct relay *relay = ctx;
+
+	return pools_carrier(relay->pools, account);
 }
 
 static void log_broken(struct relay *relay, const char *error)
@@ -128,6 +138,22 @@ static void look_at_disk(struct relay *relay)
 	relay->disk_low = low;
 }
 
+static void raise_alarms(struct relay *relay)
+{
+	const char *why = NULL;
+
+	if (relay->broken)
+		why = "The spool cannot be written: no mail is taken and none "
+		      "is sent.";
+	else if (relay->disk_low)
+		why = "There is no room for new mail: devices are told to come "
+		      "back later.";
+	health_watch(&relay->watch, &relay->services, why,
+	             why ? "Free space on the disk, or mend it; lanpost goes on "
+	                   "by itself."
+	                 : NULL);
+}
+
 static void expire(struct relay *relay)
 {
 	struct message *message;
@@ -155,6 +181,7 @@ static void on_housekeeping(void *ctx)
 	struct relay *relay = ctx;
 
 	look_at_disk(relay);
+	raise_alarms(relay);
 	expire(relay);
 	purge(relay);
 	pools_sweep(relay->pools);
@@ -408,6 +435,7 @@ static int open_spool(struct relay *relay)
 		on_queue_ready, on_notice_due };
 	struct spool_settings settings = { config->spool,
 		config->max_spool_size, config->min_free_disk };
+	struct notices_means means = { wall_now_ms, carrier, relay };
 	struct store_recovery recovery;
 	const char *error = NULL;
 
@@ -431,10 +459,11 @@ static int open_spool(struct relay *relay)
 		                        "mail through a power cut or restart"),
 		          F_STR("filesystem", spool_doubtful_filesystem(
 						      relay->services.spool)));
+	relay->services.alerts = alerts_new(&relay->services);
 	relay->services.refused = refused_new(&relay->services);
 	relay->services.verdicts = verdicts_new(relay->services.loop);
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
-	relay->services.notices = notices_new(&relay->services, wall_now_ms);
+	relay->services.notices = notices_new(&relay->services, &means);
 	return EX_OK;
 }
 
@@ -534,6 +563,7 @@ static void take_down(struct relay *relay)
 	pools_free(&relay->pools);
 	queue_free(&relay->services.queue);
 	refused_free(&relay->services.refused);
+	alerts_free(&relay->services.alerts);
 	spool_close(&relay->services.spool);
 	for (i = 0; i < relay->n_listeners; i++)
 		listener_free(&relay->listeners[i]);

@@ -15,6 +15,7 @@ struct store;
 struct queue;
 struct refused;
 struct notices;
+struct alerts;
 struct verdicts;
 
 struct services {
@@ -25,6 +26,7 @@ struct services {
 	struct queue *queue;
 	struct refused *refused;
 	struct notices *notices;
+	struct alerts *alerts;
 	struct verdicts *verdicts;
 };
 

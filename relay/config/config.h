@@ -93,6 +93,8 @@ struct relay_config {
 	uint64_t max_message_size, max_spool_size, min_free_disk;
 	char *postmaster;      /* NULL: none */
 	enum notify notify;
+	char *alert_webhook;   /* NULL: none; may hold a secret */
+	int64_t alert_queue_age_ms;
 	enum log_format log_format;
 	enum log_level log_level;
 	int64_t shutdown_grace_ms;

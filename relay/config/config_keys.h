@@ -62,9 +62,9 @@ enum config_section {
 	K(RELAY, "notify", NOTIFY, notify, "postmaster", LIVE,                 \
 	  "who gets the notice of a failed message: postmaster, sender, "      \
 	  "both or off")                                                       \
-	L(RELAY, "alert_webhook", "(none)", NULL,                              \
+	K(RELAY, "alert_webhook", URL, alert_webhook, "(none)", LIVE,          \
 	  "URL that gets a JSON POST when an account pauses or mail piles up") \
-	L(RELAY, "alert_queue_age", "1h", NULL,                                \
+	K(RELAY, "alert_queue_age", PERIOD, alert_queue_age_ms, "1h", LIVE,    \
 	  "a message queued longer than this raises the alarm")                \
 	K(RELAY, "log_format", LOG_FORMAT, log_format, "text", LIVE,           \
 	  "text (logfmt) or json")                                             \

@@ -241,6 +241,17 @@ static void warn_postmaster(struct config_build *build)
 			    : "a message fails or an account is paused");
 }
 
+static void warn_webhook(struct config_build *build)
+{
+	const char *url = build->config->relay.alert_webhook;
+
+	if (url && !text_starts(text_of(url), "https:"))
+		config_warn(build,
+			    "relay: alert_webhook is no https URL: alerts go "
+			    "in the clear, and only where the host has a "
+			    "loopback or private address");
+}
+
 static bool check_relay(struct config_build *build)
 {
 	const struct relay_config *relay = &build->config->relay;
@@ -254,6 +265,7 @@ static bool check_relay(struct config_build *build)
 			    "hostname = %s.example.com, with your domain, in "
 			    "[relay]",
 			    relay->hostname, relay->hostname);
+	warn_webhook(build);
 	if (!relay->user || getpwnam(relay->user))
 		return true;
 	if (origin->type == CONFIG_ORIGIN_ENVIRONMENT)

@@ -104,6 +104,8 @@ static const struct value_kind kinds[VALUE_TYPES] = {
 	[VALUE_PATH] = TEXT(text),
 	[VALUE_HOSTNAME] = TEXT(hostname),
 	[VALUE_HOST] = TEXT(host),
+	[VALUE_URL] = { value_parse_url, value_print_url, value_free_text, NULL,
+			0, false },
 	[VALUE_USER] = TEXT(user),
 	[VALUE_VARIABLE] = TEXT(variable),
 	[VALUE_FINGERPRINT] = TEXT(fingerprint),

@@ -18,6 +18,7 @@
 	X(PATH,          char *,                "file or directory")       \
 	X(HOSTNAME,      char *,                "host name")               \
 	X(HOST,          char *,                "host name or IP address") \
+	X(URL,           char *,                "https URL, secret")       \
 	X(USER,          char *,                "user of this system")     \
 	X(VARIABLE,      char *,                "environment variable")    \
 	X(FINGERPRINT,   char *,                "SHA-256 in hex")          \

@@ -38,6 +38,8 @@
 	X(RECOVERED, "recovered")   /* what the spool held at start */  \
 	X(WARNING, "warning")       /* a risk in the configuration */   \
 	X(CERTIFICATE, "certificate") /* of a listener, as loaded */    \
+	X(ALERT_SENT, "alert-sent")   /* to alert_webhook */            \
+	X(ALERT_FAILED, "alert-failed")                                 \
 	X(DIALOGUE, "dialogue")     /* at debug: SMTP lines, masked */  \
 	X(LOG_DROPPED, "log-dropped")
 
