@@ -73,6 +73,13 @@ static void on_notice_due(void *ctx)
 	notices_kick(relay->services.notices);
 }
 
+static const char *carrier(void *ctx, const char *account)
+{
+	struct relay *relay = ctx;
+
+	return pools_carrier(relay->pools, account);
+}
+
 static void log_broken(struct relay *relay, const char *error)
 {
 	log_event(LOG_ERROR, EVENT_DISK_LOW,
@@ -82,25 +89,6 @@ static void log_broken(struct relay *relay, const char *error)
 	                               "taken and none is sent."),
 	          F_STR("fix", "free space on the disk, or mend it; lanpost "
 	                       "goes on by itself"));
-}
-
-/* Of accounts the postmaster hears by mail, too. */
-static void on_alert(void *ctx, const struct alert *alert)
-{
-	struct relay *relay = ctx;
-	struct account_alarm alarm = { .account = alert->account,
-		.reason = alert->reason, .title = alert->title,
-		.explanation = alert->explanation, .fix = alert->fix,
-		.reply = alert->reply, .since_ms = alert->since_ms,
-		.waiting = alert->waiting, .expires_ms = alert->expires_ms };
-
-	if (alert->account == NULL || relay->pools == NULL)
-		return;
-	alarm.by = pools_messenger(relay->pools, alert->account);
-	if (alert->event == ALERT_ACCOUNT_PAUSED)
-		notices_account_paused(relay->services.notices, &alarm);
-	else
-		notices_account_resumed(relay->services.notices, &alarm);
 }
 
 /* Each probe that fails is told here; the log hears of the first. */
@@ -447,6 +435,7 @@ static int open_spool(struct relay *relay)
 		on_queue_ready, on_notice_due };
 	struct spool_settings settings = { config->spool,
 		config->max_spool_size, config->min_free_disk };
+	struct notices_means means = { wall_now_ms, carrier, relay };
 	struct store_recovery recovery;
 	const char *error = NULL;
 
@@ -470,11 +459,11 @@ static int open_spool(struct relay *relay)
 		                        "mail through a power cut or restart"),
 		          F_STR("filesystem", spool_doubtful_filesystem(
 						      relay->services.spool)));
-	relay->services.alerts = alerts_new(&relay->services, on_alert, relay);
+	relay->services.alerts = alerts_new(&relay->services);
 	relay->services.refused = refused_new(&relay->services);
 	relay->services.verdicts = verdicts_new(relay->services.loop);
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
-	relay->services.notices = notices_new(&relay->services, wall_now_ms);
+	relay->services.notices = notices_new(&relay->services, &means);
 	return EX_OK;
 }
 
