@@ -8,8 +8,12 @@
 #include <unistd.h>
 
 #include "proto/xalloc.h"
+#include "relay/admin/control.h"
+#include "relay/admin/desk.h"
+#include "relay/health_facts.h"
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
+#include "relay/notices/notices.h"
 #include "relay/outbound/pools.h"
 #include "relay/outbound/refused.h"
 #include "relay/outbound/settlement.h"
@@ -17,6 +21,7 @@
 #include "relay/process.h"
 #include "relay/queue/queue.h"
 #include "relay/queue/verdict.h"
+#include "relay/report/alerts.h"
 #include "relay/report/log.h"
 #include "relay/services.h"
 
@@ -33,12 +38,15 @@ struct relay {
 	struct listener **listeners;
 	size_t n_listeners;
 	struct pools *pools;
+	struct desk *desk;
+	struct control *control; /* NULL: it could not be opened */
 	struct signal_watch *signals[3];
 	struct timer *housekeeping, *grace;
 	struct turn_end *turn_end;
 	uint64_t next_purge;
 	bool draining, grace_over;
 	bool disk_low, broken;  /* the log has been told */
+	struct health_watch watch;
 	int exit_code;
 };
 
@@ -56,6 +64,20 @@ static void on_queue_ready(void *ctx, const char *account)
 	struct relay *relay = ctx;
 
 	pools_kick(relay->pools, account);
+}
+
+static void on_notice_due(void *ctx)
+{
+	struct relay *relay = ctx;
+
+	notices_kick(relay->services.notices);
+}
+
+static const char *carrier(void *ctx, const char *account)
+{
+	struct relay *relay = ctx;
+
+	return pools_carrier(relay->pools, account);
 }
 
 static void log_broken(struct relay *relay, const char *error)
@@ -85,6 +107,7 @@ static void on_store_health(void *ctx, const char *error)
 	          F_STR("explanation", "The spool can be written again."));
 	refused_save_again(relay->services.refused);
 	queue_save_again(relay->services.queue);
+	pools_save_again(relay->pools);
 	pools_kick_all(relay->pools);
 }
 
@@ -115,6 +138,22 @@ static void look_at_disk(struct relay *relay)
 	relay->disk_low = low;
 }
 
+static void raise_alarms(struct relay *relay)
+{
+	const char *why = NULL;
+
+	if (relay->broken)
+		why = "The spool cannot be written: no mail is taken and none "
+		      "is sent.";
+	else if (relay->disk_low)
+		why = "There is no room for new mail: devices are told to come "
+		      "back later.";
+	health_watch(&relay->watch, &relay->services, why,
+	             why ? "Free space on the disk, or mend it; lanpost goes on "
+	                   "by itself."
+	                 : NULL);
+}
+
 static void expire(struct relay *relay)
 {
 	struct message *message;
@@ -142,6 +181,7 @@ static void on_housekeeping(void *ctx)
 	struct relay *relay = ctx;
 
 	look_at_disk(relay);
+	raise_alarms(relay);
 	expire(relay);
 	purge(relay);
 	pools_sweep(relay->pools);
@@ -213,6 +253,7 @@ static bool apply(struct relay *relay, struct config *config)
 	                 config->relay.min_free_disk);
 	apply_log(config);
 	config_unref(&old);
+	notices_kick(relay->services.notices);
 	return true;
 }
 
@@ -391,9 +432,10 @@ static int open_spool(struct relay *relay)
 {
 	const struct relay_config *config = &relay->services.config->relay;
 	static const struct queue_callbacks callbacks = { route,
-		on_queue_ready };
+		on_queue_ready, on_notice_due };
 	struct spool_settings settings = { config->spool,
 		config->max_spool_size, config->min_free_disk };
+	struct notices_means means = { wall_now_ms, carrier, relay };
 	struct store_recovery recovery;
 	const char *error = NULL;
 
@@ -417,9 +459,11 @@ static int open_spool(struct relay *relay)
 		                        "mail through a power cut or restart"),
 		          F_STR("filesystem", spool_doubtful_filesystem(
 						      relay->services.spool)));
+	relay->services.alerts = alerts_new(&relay->services);
 	relay->services.refused = refused_new(&relay->services);
 	relay->services.verdicts = verdicts_new(relay->services.loop);
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
+	relay->services.notices = notices_new(&relay->services, &means);
 	return EX_OK;
 }
 
@@ -440,6 +484,31 @@ static int open_pools(struct relay *relay)
 
 	relay->pools = pools_new(&relay->services, &error);
 	return relay->pools != NULL ? EX_OK : fail(EX_CONFIG, error);
+}
+
+static size_t count_listeners(void *ctx)
+{
+	const struct relay *relay = ctx;
+
+	return relay->n_listeners;
+}
+
+/* Mail goes its way without it. */
+static void open_control(struct relay *relay)
+{
+	struct desk_settings desk = { &relay->services, relay->pools,
+		count_listeners, relay };
+	struct control_settings settings = { .loop = relay->services.loop,
+		.spool = spool_folder(relay->services.spool) };
+	const char *error = NULL;
+
+	settings.desk = relay->desk = desk_new(&desk);
+	relay->control = control_open(&settings, &error);
+	if (relay->control == NULL)
+		log_event(LOG_WARN, EVENT_WARNING,
+		          F_STR("text", "commands cannot ask this server: "
+		                        "they see its database only"),
+		          F_STR("error", error));
 }
 
 static void watch(struct relay *relay)
@@ -473,7 +542,10 @@ static int start(struct relay *relay)
 	    (code = open_files(relay)) != EX_OK ||
 	    (code = open_pools(relay)) != EX_OK)
 		return code;
+	open_control(relay);
 	queue_start(relay->services.queue);
+	notices_kick(relay->services.notices);
+	pools_kick_all(relay->pools);
 	on_housekeeping(relay);
 	return EX_OK;
 }
@@ -484,10 +556,14 @@ static void take_down(struct relay *relay)
 {
 	size_t i;
 
+	control_close(&relay->control);
+	desk_free(&relay->desk);
 	store_close(&relay->services.store);
+	notices_free(&relay->services.notices);
 	pools_free(&relay->pools);
 	queue_free(&relay->services.queue);
 	refused_free(&relay->services.refused);
+	alerts_free(&relay->services.alerts);
 	spool_close(&relay->services.spool);
 	for (i = 0; i < relay->n_listeners; i++)
 		listener_free(&relay->listeners[i]);

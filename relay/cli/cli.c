@@ -55,35 +55,61 @@ struct table *table_new(FILE *out, unsigned columns)
 	return table;
 }
 
-void table_row(struct table *table, const char *first, ...)
+/* On a terminal; letters of one column each. */
+static size_t width_of(const char *cell)
 {
-	const char *cell = first;
+	size_t width = 0;
+
+	for (; *cell != '\0'; cell++)
+		width += ((unsigned char)*cell & 0xc0) != 0x80;
+	return width;
+}
+
+void table_cells(struct table *table, char *const *cells, size_t n)
+{
 	unsigned column;
-	va_list args;
 
 	table->cells = xrealloc(table->cells,
 	                        (table->n_cells + table->columns) *
 	                                sizeof *table->cells);
-	va_start(args, first);
 	for (column = 0; column < table->columns; column++) {
-		size_t width = cell == NULL ? 0 : strlen(cell);
+		const char *cell = column < n ? cells[column] : "";
+		size_t width = width_of(cell);
 
-		table->cells[table->n_cells++] = xstrdup(cell ? cell : "");
+		table->cells[table->n_cells++] = xstrdup(cell);
 		if (width > table->widths[column])
 			table->widths[column] = width;
-		if (cell != NULL)
-			cell = va_arg(args, const char *);
 	}
+}
+
+void table_row(struct table *table, const char *first, ...)
+{
+	char **cells = xcalloc(table->columns, sizeof *cells);
+	const char *cell = first;
+	size_t n = 0;
+	va_list args;
+
+	va_start(args, first);
+	for (; cell != NULL && n < table->columns;
+	     cell = va_arg(args, const char *))
+		cells[n++] = xstrdup(cell);
 	va_end(args);
+	table_cells(table, cells, n);
+	while (n > 0)
+		free(cells[--n]);
+	free(cells);
 }
 
 static void print_row(struct table *table, size_t row)
 {
 	unsigned column, last = table->columns - 1;
 
-	for (column = 0; column < last; column++)
-		fprintf(table->out, "%-*s  ", (int)table->widths[column],
-		        table->cells[row + column]);
+	for (column = 0; column < last; column++) {
+		const char *cell = table->cells[row + column];
+		size_t gap = table->widths[column] - width_of(cell) + 2;
+
+		fprintf(table->out, "%s%*s", cell, (int)gap, "");
+	}
 	fprintf(table->out, "%s\n", table->cells[row + last]);
 }
 

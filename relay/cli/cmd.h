@@ -25,8 +25,12 @@ struct command {
 
 int cmd_serve(struct cli *cli, int argc, char **argv);
 int cmd_check(struct cli *cli, int argc, char **argv);
+int cmd_explain(struct cli *cli, int argc, char **argv);
 int cmd_test(struct cli *cli, int argc, char **argv);
 int cmd_queue(struct cli *cli, int argc, char **argv);
+int cmd_history(struct cli *cli, int argc, char **argv);
+int cmd_status(struct cli *cli, int argc, char **argv);
+int cmd_account(struct cli *cli, int argc, char **argv);
 int cmd_password(struct cli *cli, int argc, char **argv);
 int cmd_providers(struct cli *cli, int argc, char **argv);
 
@@ -44,6 +48,7 @@ struct table;
 struct table *table_new(FILE *out, unsigned columns);
 void table_row(struct table *table, const char *first, ...)
 	__attribute__((sentinel));
+void table_cells(struct table *table, char *const *cells, size_t n);
 void table_free(struct table **table); /* prints */
 
 #endif

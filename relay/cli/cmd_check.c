@@ -1,5 +1,6 @@
 #include "relay/cli/cmd.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "proto/buf.h"
 #include "proto/smtp_path.h"
@@ -9,6 +10,7 @@
 #include "relay/config/config_print.h"
 #include "relay/inbound/listener_files.h"
 #include "relay/policy/check_rules.h"
+#include "relay/report/catalogue.h"
 
 struct options {
 	bool json, connect;
@@ -108,6 +110,29 @@ static bool connect_all(const struct config *config, json_t *json)
 	return all;
 }
 
+/* Entries of the user, and all. */
+static json_t *catalogue_json(const struct catalogue *catalogue)
+{
+	size_t all = 0;
+
+	while (catalogue_at(catalogue, all))
+		all++;
+	return json_pack("{s:I, s:I}", "own",
+			 (json_int_t)catalogue_count_own(catalogue), "entries",
+			 (json_int_t)all);
+}
+
+static void print_catalogue(const struct config *config)
+{
+	size_t own = catalogue_count_own(config->catalogue);
+	char *folder = config_catalogue_folder(config->path);
+
+	if (own > 0)
+		printf("%zu entr%s of your own in %s\n", own,
+		       own == 1 ? "y" : "ies", folder);
+	free(folder);
+}
+
 static bool report_json(const struct options *options,
 			const struct config *config,
 			const struct config_warnings *warnings)
@@ -119,6 +144,8 @@ static bool report_json(const struct options *options,
 	json_object_set_new(report, "ok", json_true());
 	json_object_set_new(report, "file", config_json_text(config->path));
 	json_object_update_new(report, config_to_json(config));
+	json_object_set_new(report, "catalogue",
+			    catalogue_json(config->catalogue));
 	for (size_t i = 0; i < warnings->n; i++)
 		json_array_append_new(list,
 				      config_json_text(warnings->messages[i]));
@@ -148,6 +175,7 @@ static bool report_text(const struct options *options,
 	}
 	config_print(stdout, config);
 	putchar('\n');
+	print_catalogue(config);
 	for (size_t i = 0; i < warnings->n; i++)
 		printf("warning: %s\n", warnings->messages[i]);
 	printf("%s is good; %zu warning%s\n",

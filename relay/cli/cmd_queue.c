@@ -1,159 +1,202 @@
 #include "relay/cli/cmd.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "relay/queue/store.h"
+#include "relay/cli/client.h"
+#include "relay/cli/options.h"
+#include "relay/cli/row.h"
+#include "relay/cli/story.h"
+#include "relay/cli/terminal.h"
 
-static void print_time(char *out, size_t size, int64_t ms, bool utc)
+enum { LIMIT = 1000 };
+
+struct question {
+	const char *id, *limit;
+	bool json;
+};
+
+/* ---- list and show ---- */
+
+static void add_row(struct table *table, json_t *row, int64_t now_s)
 {
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
+	const char *from = member_text(row, "from");
+	struct row_cells cells;
 
-	if (utc)
-		strftime(out, size, "%Y-%m-%dT%H:%M:%SZ",
-		         gmtime_r(&seconds, &tm));
-	else
-		strftime(out, size, "%Y-%m-%d %H:%M",
-		         localtime_r(&seconds, &tm));
+	row_cells_begin(&cells);
+	row_cell(&cells, member_text(row, "id"), 20);
+	row_time(&cells, member_text(row, "time"), now_s);
+	row_cell(&cells, member_text(row, "state"), 20);
+	row_number(&cells, member_number(row, "attempts"));
+	row_octets(&cells, member_number(row, "size"));
+	row_cell(&cells, member_text(row, "client"), 40);
+	row_cell(&cells, from && *from ? from : "<>", 40);
+	row_list(&cells, json_object_get(row, "to"), 60);
+	row_cell(&cells, member_text(row, "reason"), 40);
+	row_cell(&cells, member_text(row, "waits_for"), 60);
+	row_cells_end(&cells, table);
 }
 
-static const char *last_reply(const struct envelope *envelope)
+static int list(struct client *client, const struct question *question)
+{
+	long wanted = question->limit ? atol(question->limit) : LIMIT;
+	struct table *table;
+	json_t *rows, *row;
+	size_t i;
+	int code;
+
+	client_argument(client, "limit", question->limit);
+	code = client_get(client, "/api/v1/queue", NULL, &rows);
+	if (code != EX_OK)
+		return code;
+	if (question->json) {
+		terminal_json(rows);
+		return EX_OK;
+	}
+	table = table_new(stdout, 10);
+	table_row(table, "ID", "SINCE", "STATE", "TRIES", "SIZE", "CLIENT",
+	          "FROM", "TO", "REASON", "WAITS FOR", NULL);
+	json_array_foreach(rows, i, row)
+		add_row(table, row, (int64_t)time(NULL));
+	table_free(&table);
+	if (json_array_size(rows) == (size_t)wanted)
+		fprintf(stderr, "lanpost queue: these are the first %ld; "
+		                "--limit N shows more\n", wanted);
+	return EX_OK;
+}
+
+static int show(struct client *client, const struct question *question)
+{
+	json_t *story;
+	int code = client_get(client, "/api/v1/messages/*", question->id,
+	                      &story);
+
+	if (code != EX_OK)
+		return code;
+	if (question->json)
+		terminal_json(story);
+	else
+		story_print(story, (int64_t)time(NULL));
+	return EX_OK;
+}
+
+/* ---- changes ---- */
+
+static int change(struct client *client, const struct question *question,
+                  const char *path)
+{
+	json_t *answer;
+	int code = client_post(client, path, question->id, &answer);
+
+	if (code != EX_OK)
+		return code;
+	if (question->json) {
+		terminal_json(answer);
+		return EX_OK;
+	}
+	printf("%s: ", question->id);
+	terminal_print(stdout, member_text(answer, "result"));
+	putchar('\n');
+	return EX_OK;
+}
+
+static int retry(struct client *client, const struct question *question)
+{
+	json_t *answer;
+	int code;
+
+	if (question->id != NULL)
+		return change(client, question, "/api/v1/queue/*/retry");
+	code = client_post(client, "/api/v1/queue/retry", NULL, &answer);
+	if (code != EX_OK)
+		return code;
+	if (question->json)
+		terminal_json(answer);
+	else
+		printf("messages that waited and are tried now: %lld\n",
+		       (long long)member_number(answer, "retried"));
+	return EX_OK;
+}
+
+static int hold(struct client *client, const struct question *question)
+{
+	return change(client, question, "/api/v1/queue/*/hold");
+}
+
+static int release(struct client *client, const struct question *question)
+{
+	return change(client, question, "/api/v1/queue/*/release");
+}
+
+static int delete(struct client *client, const struct question *question)
+{
+	return change(client, question, "/api/v1/queue/*/delete");
+}
+
+/* ---- the command ---- */
+
+enum id { ID_NONE, ID_MAY, ID_MUST };
+
+static const struct verb {
+	const char *name;
+	enum id id;
+	int (*run)(struct client *client, const struct question *question);
+} verbs[] = {
+	{ "list", ID_NONE, list },      { "show", ID_MUST, show },
+	{ "retry", ID_MAY, retry },     { "hold", ID_MUST, hold },
+	{ "release", ID_MUST, release }, { "delete", ID_MUST, delete },
+};
+
+static const struct verb *find(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < envelope->n_recipients; i++) {
-		if (envelope->recipients[i].state == RECIPIENT_QUEUED &&
-		    envelope->recipients[i].reply != NULL)
-			return envelope->recipients[i].reply;
+	for (i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
 	}
 	return NULL;
 }
 
-/* ---- as JSON ---- */
-
-static void set_text(json_t *row, const char *key, const char *text)
+static int check(const char *command, const struct verb *verb,
+                 const struct question *question)
 {
-	json_t *value = text == NULL ? NULL : json_string(text);
-
-	json_object_set_new(row, key, value == NULL ? json_null() : value);
-}
-
-static json_t *recipients(const struct envelope *envelope)
-{
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; i < envelope->n_recipients; i++) {
-		if (envelope->recipients[i].state == RECIPIENT_QUEUED)
-			json_array_append_new(
-				list,
-				json_string(envelope->recipients[i].address));
-	}
-	return list;
-}
-
-static bool add_json(void *ctx, const struct envelope *envelope)
-{
-	char id[MESSAGE_ID_TEXT], when[40];
-	json_t *row = json_object();
-
-	print_time(when, sizeof when, envelope->received_ms, true);
-	set_text(row, "id", message_id_print(envelope->id, id));
-	set_text(row, "time", when);
-	set_text(row, "client", envelope->client);
-	set_text(row, "from", envelope->reverse_path);
-	json_object_set_new(row, "to", recipients(envelope));
-	set_text(row, "subject", envelope->subject);
-	json_object_set_new(row, "size",
-	                    json_integer((json_int_t)envelope->size));
-	set_text(row, "state", message_state_name(envelope->state));
-	set_text(row, "device", envelope->device);
-	set_text(row, "rule", envelope->rule);
-	set_text(row, "account", envelope->account);
-	json_object_set_new(row, "attempts",
-	                    json_integer(envelope->attempts));
-	set_text(row, "reason", envelope->reason);
-	set_text(row, "reply", last_reply(envelope));
-	json_array_append_new(ctx, row);
-	return true;
-}
-
-/* ---- as a table ---- */
-
-static bool add_row(void *ctx, const struct envelope *envelope)
-{
-	char id[MESSAGE_ID_TEXT], when[40], size[32], attempts[16];
-	char *to = envelope_recipient_list(envelope, RECIPIENT_QUEUED, 60);
-
-	print_time(when, sizeof when, envelope->received_ms, false);
-	snprintf(size, sizeof size, "%llu", (unsigned long long)envelope->size);
-	snprintf(attempts, sizeof attempts, "%u", envelope->attempts);
-	table_row(ctx, message_id_print(envelope->id, id), when,
-	          message_state_name(envelope->state), attempts, size,
-	          envelope->client,
-	          *envelope->reverse_path ? envelope->reverse_path : "<>", to,
-	          envelope->reason ? envelope->reason : "-", NULL);
-	free(to);
-	return true;
-}
-
-static bool list_as_table(struct store_reader *reader, const char **error_r)
-{
-	struct table *table = table_new(stdout, 9);
-	bool ok;
-
-	table_row(table, "ID", "SINCE", "STATE", "TRIES", "SIZE", "CLIENT",
-	          "FROM", "TO", "REASON", NULL);
-	ok = store_reader_queue(reader, add_row, table, error_r);
-	table_free(&table);
-	return ok;
-}
-
-static bool list_as_json(struct store_reader *reader, const char **error_r)
-{
-	json_t *rows = json_array();
-	bool ok = store_reader_queue(reader, add_json, rows, error_r);
-
-	json_dumpf(rows, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(rows);
-	return ok;
-}
-
-static int list(struct cli *cli, bool json)
-{
-	struct config *config = cli_load_config(cli, true);
-	struct store_reader *reader;
-	const char *error = NULL;
-	bool ok = false;
-
-	if (config == NULL)
-		return EX_CONFIG;
-	reader = store_reader_open(config->relay.spool, &error);
-	if (reader != NULL)
-		ok = json ? list_as_json(reader, &error)
-		          : list_as_table(reader, &error);
-	if (!ok)
-		fprintf(stderr, "lanpost queue: %s\n", error);
-	store_reader_close(&reader);
-	config_unref(&config);
-	return ok ? EX_OK : EX_UNAVAILABLE;
+	if (verb->id == ID_MUST && question->id == NULL)
+		return cli_usage(command, "%s wants the ID of a message",
+		                 verb->name);
+	if (verb->id == ID_NONE && question->id != NULL)
+		return cli_usage(command, "unknown argument \"%s\"",
+		                 question->id);
+	if (verb->run != list && question->limit != NULL)
+		return cli_usage(command, "--limit is for list");
+	return EX_OK;
 }
 
 int cmd_queue(struct cli *cli, int argc, char **argv)
 {
-	bool json = false;
-	int i;
+	struct question question = { NULL, NULL, false };
+	const struct option options[] = {
+		{ "--json", NULL, &question.json },
+		{ "--limit", &question.limit, NULL }, { NULL, NULL, NULL }
+	};
+	const char *words[2];
+	const struct verb *verb;
+	struct client *client;
+	int code = options_read(argc, argv, options, words, 2);
 
-	for (i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0)
-			json = true;
-		else if (strcmp(argv[i], "list") != 0 || i > 1)
-			return cli_usage(argv[0], "unknown argument \"%s\"",
-			                 argv[i]);
-	}
-	return list(cli, json);
+	if (code != EX_OK)
+		return code;
+	verb = find(words[0] ? words[0] : "list");
+	if (verb == NULL)
+		return cli_usage(argv[0], "unknown argument \"%s\"", words[0]);
+	question.id = words[1];
+	if ((code = check(argv[0], verb, &question)) != EX_OK)
+		return code;
+	client = client_open(cli, argv[0]);
+	if (client == NULL)
+		return EX_CONFIG;
+	code = verb->run(client, &question);
+	client_close(&client);
+	return code;
 }

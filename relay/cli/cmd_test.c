@@ -4,6 +4,7 @@
 
 #include "proto/smtp_path.h"
 #include "relay/cli/probe.h"
+#include "relay/cli/terminal.h"
 
 struct test_options {
 	const char *account, *from, *to;
@@ -59,8 +60,7 @@ static int run_test(const struct config *config,
 		                 options->account);
 	ok = probe_account(config, account, &message, json);
 	if (json != NULL) {
-		json_dumpf(json, stdout, JSON_INDENT(2));
-		putchar('\n');
+		terminal_json(json);
 		json_decref(json);
 	} else {
 		printf(ok ? "\nThe provider has taken the message.\n"

@@ -5,14 +5,20 @@
 #include <string.h>
 #include <time.h>
 
-#include "proto/rfc5322.h"
 #include "proto/mailbox.h"
+#include "proto/rfc5322.h"
+#include "proto/utf8.h"
+#include "proto/xalloc.h"
+#include "relay/cli/terminal.h"
+#include "relay/config/config_print.h"
 #include "relay/net/loop.h"
 #include "relay/net/tls_context.h"
 #include "relay/outbound/disposition.h"
 #include "relay/outbound/upstream.h"
 #include "relay/policy/send_as.h"
 #include "relay/queue/envelope.h"
+
+enum { WHY_INDENT = 17 };
 
 struct probe {
 	const struct config *config;
@@ -26,37 +32,73 @@ struct probe {
 	struct send_as sender;
 	struct buf mail;
 	const char *recipient;
+	char *sender_words;     /* as whom, and why */
 	bool begun, ok, over;
+	bool sender_told;
 };
 
 /* ---- telling ---- */
 
+static json_t *bounded(const char *detail)
+{
+	struct text text = utf8_cut(text_of(detail), TERMINAL_TEXT_MAX);
+	char *cut = text_dup(text);
+	json_t *string = config_json_text(cut);
+
+	free(cut);
+	return string;
+}
+
 static void tell(struct probe *probe, bool ok, const char *step,
                  const char *detail)
 {
-	if (probe->json != NULL)
+	if (probe->json != NULL) {
 		json_array_append_new(
 			probe->json,
-			json_pack("{s:s, s:b, s:s}", "step", step, "ok", ok,
-		                  "detail", detail));
-	else
-		printf("  %s %-10s %s\n", ok ? "\xe2\x9c\x93" : "\xe2\x9c\x97",
-		       step, detail);
+			json_pack("{s:s, s:b, s:o}", "step", step, "ok", ok,
+		                  "detail", bounded(detail)));
+		return;
+	}
+	printf("  %s %-10s ", ok ? "\xe2\x9c\x93" : "\xe2\x9c\x97", step);
+	terminal_print(stdout, detail);
+	putchar('\n');
 }
 
+static void print_why(const struct disposition *why)
+{
+	printf("\n  %s.\n", why->title);
+	terminal_paragraph(stdout, WHY_INDENT, "  What it means:",
+	                   why->explanation);
+	terminal_paragraph(stdout, WHY_INDENT, "  What to do:", why->fix);
+}
+
+/* With the names of this account in it. */
 static void tell_why(struct probe *probe, const struct disposition *why)
 {
+	struct disposition kept = { .action = DISPOSITION_DONE };
+
 	if (why->explanation == NULL)
 		return;
+	disposition_keep(&kept, why, probe->account->username,
+	                 probe->job.transaction.reverse_path);
 	if (probe->json != NULL)
 		json_array_append_new(
 			probe->json,
-			json_pack("{s:s, s:s, s:s}", "reason", why->reason,
-		                  "explanation", why->explanation, "fix",
-		                  why->fix));
+			json_pack("{s:s, s:s, s:s, s:s}", "reason",
+		                  kept.reason, "title", kept.title,
+		                  "explanation", kept.explanation, "fix",
+		                  kept.fix));
 	else
-		printf("\n  What it means: %s\n  What to do:    %s\n",
-		       why->explanation, why->fix);
+		print_why(&kept);
+	disposition_forget(&kept);
+}
+
+/* MAIL has been answered: yes, or something behind it would not have been. */
+static void tell_sender(struct probe *probe)
+{
+	if (!probe->sender_told)
+		tell(probe, true, "sender", probe->sender_words);
+	probe->sender_told = true;
 }
 
 static void tell_reply(struct probe *probe, bool ok, const char *step,
@@ -133,15 +175,30 @@ static const char *step_of(const struct upstream_failure *failure)
 	return names[failure->stage];
 }
 
+/* What had been reached before, where no callback tells it. */
+static void tell_reached(struct probe *probe,
+                         const struct upstream_failure *failure,
+                         const char *step)
+{
+	if (strcmp(step, "connect") == 0)
+		tell(probe, true, "resolve", probe->account->host);
+	if (probe->begun && failure->stage > SMTP_STAGE_MAIL &&
+	    failure->stage <= SMTP_STAGE_DATA_END)
+		tell_sender(probe);
+}
+
 static void tell_failure(struct probe *probe,
                          const struct upstream_failure *failure)
 {
-	struct disposition why = disposition_of_failure(failure);
+	struct disposition why = disposition_of_failure(
+		probe->config, probe->account, failure);
+	const char *step = step_of(failure);
 
+	tell_reached(probe, failure, step);
 	if (failure->reply.code != 0)
-		tell_reply(probe, false, step_of(failure), &failure->reply);
+		tell_reply(probe, false, step, &failure->reply);
 	else
-		tell(probe, false, step_of(failure), failure->words);
+		tell(probe, false, step, failure->words);
 	tell_why(probe, &why);
 }
 
@@ -173,14 +230,13 @@ static void on_ready(void *ctx, struct upstream *upstream)
 static void on_recipient(void *ctx, size_t index, const struct smtp_reply *reply)
 {
 	struct probe *probe = ctx;
-	struct disposition why = disposition_of_reply(
-		SMTP_STAGE_RCPT, SMTP_PROBLEM_NONE, reply);
-	bool ok = smtp_reply_positive(reply);
+	struct disposition why =
+		disposition_of_reply(probe->config, probe->account,
+	                             SMTP_STAGE_RCPT, SMTP_PROBLEM_NONE, reply);
 
-	tell(probe, true, "sender", probe->job.transaction.reverse_path);
-	tell_reply(probe, ok, "recipient", reply);
-	if (!ok)
-		tell_why(probe, &why);
+	tell_sender(probe);
+	tell_reply(probe, smtp_reply_positive(reply), "recipient", reply);
+	tell_why(probe, &why);
 }
 
 static void on_body(void *ctx, struct upstream *upstream)
@@ -195,7 +251,8 @@ static void on_done(void *ctx, enum smtp_stage stage, enum smtp_problem problem,
                     const struct smtp_reply *reply)
 {
 	struct probe *probe = ctx;
-	struct disposition why = disposition_of_reply(stage, problem, reply);
+	struct disposition why = disposition_of_reply(
+		probe->config, probe->account, stage, problem, reply);
 	bool ok = stage == SMTP_STAGE_DATA_END && smtp_reply_positive(reply);
 
 	if (stage != SMTP_STAGE_RCPT) {
@@ -212,27 +269,61 @@ static void on_failure(void *ctx, const struct upstream_failure *failure)
 	/* on_gone() tells it. */
 }
 
-static bool write_mail(struct probe *probe)
+static const char *wanted_sender(const struct probe *probe)
 {
 	const char *identity = account_identity(probe->account);
-	const char *from = probe->message->from;
-	struct send_as_query query = { .account = probe->account };
+
+	if (probe->message->from != NULL)
+		return probe->message->from;
+	return identity != NULL ? identity : "";
+}
+
+static void refuse_sender(struct probe *probe, const char *words,
+                          struct disposition why)
+{
+	tell(probe, false, "sender", words);
+	tell_why(probe, &why);
+}
+
+/* As mail from devices is sent. */
+static bool decide_sender(struct probe *probe, const char *from)
+{
+	struct send_as_query query = { .account = probe->account,
+		.reverse_path = from, .header_from = from };
+	struct send_as *sender = &probe->sender;
+	const char *path;
+
+	send_as_decide(&query, sender);
+	path = sender->reverse_path;
+	if (sender->verdict == SEND_AS_REJECTED) {
+		probe->job.transaction.reverse_path = from;
+		refuse_sender(probe, sender->reason,
+		              disposition_of_sender(probe->config));
+		return false;
+	}
+	if (*path == '\0') {
+		tell(probe, false, "sender",
+		     "the account has no address of its own: give --from");
+		return false;
+	}
+	probe->job.transaction.reverse_path = path;
+	probe->sender_words =
+		text_is(text_of(path), from)
+			? xstrdup(path)
+			: xasprintf("%s, in place of %s, as for mail from "
+	                            "devices (%s)", path, from, sender->reason);
+	return true;
+}
+
+static bool write_mail(struct probe *probe)
+{
+	const char *from = wanted_sender(probe);
 	struct send_as *sender = &probe->sender;
 	char date[40], id[MESSAGE_ID_TEXT];
 	int64_t now = wall_now_ms();
 
-	from = from != NULL ? from : identity != NULL ? identity : "";
-	query.reverse_path = query.header_from = from;
-	send_as_decide(&query, sender);
-	if (sender->verdict == SEND_AS_REJECTED ||
-	    *sender->reverse_path == '\0') {
-		tell(probe, false, "sender",
-		     sender->verdict == SEND_AS_REJECTED
-		             ? sender->reason
-		             : "the account has no address: give --from");
+	if (!decide_sender(probe, from))
 		return false;
-	}
-	probe->job.transaction.reverse_path = sender->reverse_path;
 	rfc5322_date(date, now / 1000, 0);
 	message_id_print(message_id_new(now, random_u32()), id);
 	buf_puts(&probe->mail, "From: ");
@@ -315,6 +406,7 @@ bool probe_account(const struct config *config,
 	tls_context_unref(&probe.tls);
 	loop_free(&probe.loop);
 	send_as_free(&probe.sender);
+	free(probe.sender_words);
 	buf_free(&probe.mail);
 	return probe.ok;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "proto/xalloc.h"
 #include "relay/config/config_build.h"
+#include "relay/report/catalogue.h"
 
 /* A value that is quoted may hold anything: one line, and nothing a terminal
  * would obey. */
@@ -167,6 +168,30 @@ static char *directory_of(const char *path)
 		text_make(path, slash == path ? 1 : (size_t)(slash - path)));
 }
 
+char *config_catalogue_folder(const char *path)
+{
+	char *directory = directory_of(path ? path : CONFIG_DEFAULT_PATH);
+	char *folder = xasprintf("%s%scatalogue.d", directory ? directory : "",
+				 directory ? "/" : "");
+
+	free(directory);
+	return folder;
+}
+
+static bool load_catalogue(struct config_build *build)
+{
+	char *folder = config_catalogue_folder(build->path);
+	char *error = NULL;
+
+	build->config->catalogue = catalogue_load(folder, &error);
+	free(folder);
+	if (build->config->catalogue)
+		return true;
+	config_fail(build, "%s", error);
+	free(error);
+	return false;
+}
+
 static bool build_all(struct config_build *build)
 {
 	if (build->path && !config_read_file(build))
@@ -175,7 +200,7 @@ static bool build_all(struct config_build *build)
 		return false;
 	config_fill(build);
 	return config_read_secrets(build) && config_verify(build) &&
-	       config_verify_file(build);
+	       config_verify_file(build) && load_catalogue(build);
 }
 
 struct config *config_load(const char *path, char *const *environment,
@@ -217,6 +242,7 @@ struct config *config_ref(struct config *config)
 static void config_free(struct config *config)
 {
 	config_places_free(config);
+	catalogue_unref(&config->catalogue);
 	free(config->path);
 	free(config);
 }

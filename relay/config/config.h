@@ -19,6 +19,7 @@
 #include "proto/smtp_client.h"
 #include "relay/net/address.h"
 
+struct catalogue;
 struct provider;
 struct config_origin; /* where each value came from: config_keys.h */
 
@@ -76,6 +77,12 @@ struct reply_to_value {
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
+/* Who hears of a message that failed; bits. */
+enum notify {
+	NOTIFY_OFF, NOTIFY_POSTMASTER, NOTIFY_SENDER,
+	NOTIFY_BOTH = NOTIFY_POSTMASTER | NOTIFY_SENDER
+};
+
 struct relay_config {
 	char *hostname;
 	char *spool;
@@ -84,6 +91,10 @@ struct relay_config {
 	struct duration_list retry;
 	int64_t history_ms, keep_failed_ms;
 	uint64_t max_message_size, max_spool_size, min_free_disk;
+	char *postmaster;      /* NULL: none */
+	enum notify notify;
+	char *alert_webhook;   /* NULL: none; may hold a secret */
+	int64_t alert_queue_age_ms;
 	enum log_format log_format;
 	enum log_level log_level;
 	int64_t shutdown_grace_ms;
@@ -191,6 +202,7 @@ struct config {
 	size_t n_devices;
 	struct rule_config *rules; /* in file order */
 	size_t n_rules;
+	struct catalogue *catalogue; /* ours, and the user's (catalogue.h) */
 	unsigned refs;
 };
 
@@ -210,6 +222,9 @@ struct config_warnings {
 /* Which file to read: the one given with -c, else the default one; NULL when
  * that is missing and LANPOST_ACCOUNT_* are set, which are then enough. */
 const char *config_choose_path(const char *given, char *const *environment);
+/* The user's part of the error catalogue: `catalogue.d` beside the file, or
+ * where the default one would be.  The caller frees it. */
+char *config_catalogue_folder(const char *path);
 
 /* path NULL: no file, environment only.  environ: "NAME=value" strings, as the
  * process has them.  Returns NULL with error_r filled (caller frees with
@@ -238,6 +253,9 @@ const struct device_config *config_device(const struct config *config,
  * spool"; NULL: none. */
 const char *config_needs_restart(const struct config *old,
                                  const struct config *now);
+/* Two configurations of an account: is any key of it another, or the password? */
+bool config_accounts_differ(const struct account_config *old,
+                            const struct account_config *now);
 /* Read the password again from where it came; false with the reason. */
 bool account_reload_password(struct account_config *account,
                              const char **error_r);

@@ -202,8 +202,9 @@ json_t *config_to_json(const struct config *config)
 	return whole;
 }
 
+/* Among the keys that need a restart, or among all. */
 static const char *first_difference(const struct config_place *old,
-				    const struct config_place *now)
+				    const struct config_place *now, bool all)
 {
 	struct buf before = BUF_INIT(VALUE_MAX), after = BUF_INIT(VALUE_MAX);
 	const char *name = NULL;
@@ -212,7 +213,7 @@ static const char *first_difference(const struct config_place *old,
 		const struct config_key *key = &config_keys[i];
 		const char *was, *is;
 
-		if (!is_shown(old, key) || key->live)
+		if (!is_shown(old, key) || (key->live && !all))
 			continue;
 		was = value_text(old, key, &before);
 		is = value_text(now, key, &after);
@@ -233,7 +234,7 @@ const char *config_needs_restart(const struct config *old,
 
 	was = config_place_at(old, CONFIG_SECTION_RELAY, 0);
 	is = config_place_at(now, CONFIG_SECTION_RELAY, 0);
-	key = first_difference(&was, &is);
+	key = first_difference(&was, &is, false);
 	snprintf(sentence, sizeof(sentence), "[relay] %s", key ? key : "");
 	if (key)
 		return sentence;
@@ -242,9 +243,27 @@ const char *config_needs_restart(const struct config *old,
 	for (size_t i = 0; i < now->n_listeners && !key; i++) {
 		was = config_place_at(old, CONFIG_SECTION_LISTENER, i);
 		is = config_place_at(now, CONFIG_SECTION_LISTENER, i);
-		key = first_difference(&was, &is);
+		key = first_difference(&was, &is, false);
 		snprintf(sentence, sizeof(sentence), "[listener %.100s] %s",
 			 now->listeners[i].name, key ? key : "");
 	}
 	return key ? sentence : NULL;
+}
+
+/* Printed, one password is like another. */
+static bool same_secret(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool config_accounts_differ(const struct account_config *old,
+			    const struct account_config *now)
+{
+	struct config_place was = { .section = CONFIG_SECTION_ACCOUNT,
+				    .base = (void *)old };
+	struct config_place is = { .section = CONFIG_SECTION_ACCOUNT,
+				   .base = (void *)now };
+
+	return !same_secret(old->password, now->password) ||
+	       first_difference(&was, &is, true);
 }

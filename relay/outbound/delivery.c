@@ -49,11 +49,30 @@ static const struct envelope *envelope_of(const struct delivery *delivery)
 	return message_envelope(delivery->message);
 }
 
+static enum delivery_end end_of(const struct settlement *settlement)
+{
+	if (settlement_has(settlement, RECIPIENT_DELIVERED))
+		return DELIVERY_DELIVERED;
+	return settlement_has(settlement, RECIPIENT_FAILED)
+	               ? DELIVERY_FAILED : DELIVERY_DEFERRED;
+}
+
 static void end(struct delivery *delivery)
 {
+	enum delivery_end end = end_of(&delivery->settlement);
+
 	settlement_commit(&delivery->settlement);
 	delivery->message = NULL;
-	delivery->callbacks->on_end(delivery->ctx, delivery, DELIVERY_SETTLED);
+	delivery->callbacks->on_end(delivery->ctx, delivery, end);
+}
+
+/* After the last result; the connection is still in hand. */
+static void end_tried(struct delivery *delivery)
+{
+	if (settlement_has_failed(&delivery->settlement))
+		delivery->settlement.dialogue =
+			upstream_dialogue(delivery->job.upstream);
+	end(delivery);
 }
 
 static void end_unread(struct delivery *delivery,
@@ -182,7 +201,7 @@ static void have_bytes(struct delivery *delivery)
 	if (!envelope->body_in_file &&
 	    (delivery->bytes.len != envelope->size ||
 	     checksum(0, delivery->bytes) != envelope->checksum)) {
-		end_unread(delivery, disposition_of_damage(),
+		end_unread(delivery, disposition_of_damage(delivery->config),
 		           "the stored message does not match its checksum");
 		return;
 	}
@@ -190,7 +209,8 @@ static void have_bytes(struct delivery *delivery)
 	delivery->checksum = checksum(0, header);
 	delivery->given = envelope->header_size;
 	if (!fill_header(delivery)) {
-		end_unread(delivery, disposition_of_sender(), NULL);
+		end_unread(delivery, disposition_of_sender(delivery->config),
+		           NULL);
 		return;
 	}
 	fill_transaction(delivery);
@@ -203,7 +223,8 @@ static void on_stored_body(void *ctx, char *bytes, size_t len,
 	struct delivery *delivery = ctx;
 
 	if (bytes == NULL) {
-		end_unread(delivery, disposition_of_unreadable(), error);
+		end_unread(delivery,
+		           disposition_of_unreadable(delivery->config), error);
 		return;
 	}
 	delivery->owned_bytes = bytes;
@@ -217,7 +238,8 @@ static void on_file_header(void *ctx, const void *data, size_t len,
 	struct delivery *delivery = ctx;
 
 	if (error != NULL || len != envelope_of(delivery)->header_size) {
-		end_unread(delivery, disposition_of_unreadable(),
+		end_unread(delivery,
+		           disposition_of_unreadable(delivery->config),
 		           error != NULL ? error : "the file is too short");
 		return;
 	}
@@ -235,7 +257,8 @@ static void prepare_file(struct delivery *delivery)
 	                                delivery->services->loop, envelope->id,
 	                                envelope->size, &error);
 	if (delivery->file == NULL)
-		end_unread(delivery, disposition_of_damage(), error);
+		end_unread(delivery, disposition_of_damage(delivery->config),
+		           error);
 	else
 		body_file_read(delivery->file, 0, envelope->header_size,
 		               on_file_header, delivery);
@@ -380,6 +403,15 @@ static bool mend_sender(struct delivery *delivery, enum smtp_stage stage,
 	return true;
 }
 
+/* Is all that the account could say for a sender its own already? */
+static bool was_itself(const struct delivery *delivery, enum smtp_stage stage,
+                       const struct smtp_reply *reply)
+{
+	return account_identity(delivery->account) != NULL &&
+	       refused_sender(delivery, stage) == NULL &&
+	       !blames_recipient(delivery, reply);
+}
+
 /* What the reply means for whom it is about, and for everybody else. */
 static struct disposition judge(struct delivery *delivery,
                                 enum smtp_stage stage,
@@ -388,11 +420,14 @@ static struct disposition judge(struct delivery *delivery,
                                 const char *line)
 {
 	struct disposition disposition =
-		disposition_of_reply(stage, problem, reply);
+		disposition_of_reply(delivery->config, delivery->account, stage,
+	                             problem, reply);
 
 	if (disposition.action == DISPOSITION_REWRITE &&
 	    !mend_sender(delivery, stage, reply, line))
-		disposition = disposition_of_refusal(stage, problem, reply);
+		disposition = disposition_of_refusal(
+			delivery->config, delivery->account, stage, reply,
+			was_itself(delivery, stage, reply));
 	if (disposition.action == DISPOSITION_REWRITE ||
 	    disposition_is_of_account(&disposition))
 		delivery->callbacks->on_trouble(delivery->ctx, delivery,
@@ -429,15 +464,18 @@ static void on_done(void *ctx, enum smtp_stage stage, enum smtp_problem problem,
 		                stage, buf_string(&line));
 	}
 	buf_free(&line);
-	end(delivery);
+	end_tried(delivery);
 }
 
 void delivery_fail(struct delivery *delivery,
-                   const struct upstream_failure *failure)
+                   const struct upstream_failure *failure,
+                   const char *dialogue)
 {
 	struct disposition disposition =
-		delivery->damaged ? disposition_of_damage()
-	                          : disposition_of_failure(failure);
+		delivery->damaged
+			? disposition_of_damage(delivery->config)
+			: disposition_of_failure(delivery->config,
+	                                         delivery->account, failure);
 	struct buf line = BUF_INIT(128 * 1024);
 
 	body_file_close(&delivery->file);
@@ -449,6 +487,7 @@ void delivery_fail(struct delivery *delivery,
 	settlement_rest(&delivery->settlement, disposition, failure->stage,
 	                buf_string(&line));
 	buf_free(&line);
+	delivery->settlement.dialogue = dialogue;
 	end(delivery); /* the pool has heard of the failure itself */
 }
 
@@ -460,7 +499,8 @@ static void on_failure(void *ctx, const struct upstream_failure *failure)
 		delivery->callbacks->on_end(delivery->ctx, delivery,
 		                            DELIVERY_UNTRIED);
 	else
-		delivery_fail(delivery, failure);
+		delivery_fail(delivery, failure,
+		              upstream_dialogue(delivery->job.upstream));
 }
 
 struct upstream_job *delivery_job(struct delivery *delivery, const char *host)

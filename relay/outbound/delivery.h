@@ -22,15 +22,18 @@ struct delivery;
 
 /* How an attempt ended, for the pool. */
 enum delivery_end {
-	DELIVERY_SETTLED,   /* its outcome is with the queue */
+	/* its outcome is with the queue: */
+	DELIVERY_DELIVERED, /* to some, at least */
+	DELIVERY_FAILED,    /* for some, and to nobody */
+	DELIVERY_DEFERRED,
 	DELIVERY_UNTRIED,   /* a stale connection: try at once on another */
 };
 
 struct delivery_callbacks {
 	/* May come from inside delivery_prepare(). */
 	void (*on_prepared)(void *ctx, struct delivery *delivery);
-	/* The provider's words are about the account (PAUSE, WAIT), or about a
-	 * sender that is refused from now on (REWRITE): it concerns others too.
+	/* The provider's words are about the account (PAUSE, WAIT, REST), or
+	 * about a sender that is refused from now on (REWRITE): it concerns others too.
 	 * Comes before the attempt is settled. */
 	void (*on_trouble)(void *ctx, struct delivery *delivery,
 	                   const struct disposition *trouble,
@@ -50,9 +53,11 @@ struct delivery *delivery_new(struct services *services, struct config *config,
 void delivery_prepare(struct delivery *delivery);
 /* The job for upstream_begin(); host: for the log. */
 struct upstream_job *delivery_job(struct delivery *delivery, const char *host);
-/* The connection it waited for failed before it could begin. */
+/* The connection it waited for failed before it could begin; dialogue: what
+ * was said on it. */
 void delivery_fail(struct delivery *delivery,
-                   const struct upstream_failure *failure);
+                   const struct upstream_failure *failure,
+                   const char *dialogue);
 struct message *delivery_message(struct delivery *delivery);
 void delivery_free(struct delivery **delivery);
 

@@ -262,6 +262,38 @@ const char *pools_route(struct pools *pools, const struct envelope *envelope)
 	return other->name;
 }
 
+static const struct account_config *
+working_failover(const struct pools *pools, const struct account_config *own)
+{
+	const struct config *config = pools->services->config;
+	const struct account_config *account = own;
+	size_t i;
+
+	for (i = 0; i < config->n_accounts && account != NULL; i++) {
+		if (works(pools, account))
+			return account;
+		account = account->failover != NULL
+		                  ? config_account(config, account->failover)
+		                  : NULL;
+	}
+	return NULL;
+}
+
+const char *pools_carrier(const struct pools *pools, const char *account)
+{
+	const struct config *config = pools->services->config;
+	const struct account_config *own =
+		account != NULL ? config_account(config, account) : NULL;
+	const struct account_config *found = working_failover(pools, own);
+	size_t i;
+
+	for (i = 0; i < config->n_accounts && found == NULL; i++) {
+		if (works(pools, &config->accounts[i]))
+			found = &config->accounts[i];
+	}
+	return found != NULL ? found->name : NULL;
+}
+
 /* ---- all of them ---- */
 
 void pools_kick(struct pools *pools, const char *account)
@@ -306,6 +338,70 @@ bool pools_are_busy(const struct pools *pools)
 	return is_busy(&pools->in_force) || is_busy(&pools->retired);
 }
 
+/* ---- by a person ---- */
+
+size_t pools_count(const struct pools *pools)
+{
+	return pools->in_force.n;
+}
+
+void pools_status(struct pools *pools, size_t index,
+                  struct account_status *status_r)
+{
+	pool_status(pools->in_force.pools[index], status_r);
+}
+
+bool pools_pause(struct pools *pools, const char *account)
+{
+	struct pool *pool = list_find(&pools->in_force, account);
+
+	if (pool != NULL)
+		pool_pause(pool);
+	return pool != NULL;
+}
+
+bool pools_resume(struct pools *pools, const char *account)
+{
+	struct pool *pool = list_find(&pools->in_force, account);
+
+	if (pool != NULL)
+		pool_resume(pool);
+	return pool != NULL;
+}
+
+/* ---- the store ---- */
+
+void pools_save_again(struct pools *pools)
+{
+	size_t i;
+
+	for (i = 0; i < pools->in_force.n; i++)
+		pool_save_again(pools->in_force.pools[i]);
+}
+
+static void restore_one(struct pools *pools, struct account_record *record)
+{
+	struct pool *pool = list_find(&pools->in_force, record->account);
+	struct account_record nothing = { .account = record->account };
+
+	if (pool != NULL)
+		pool_restore(pool, record);
+	else
+		store_save_account(pools->services->store, &nothing);
+	account_record_clear(record);
+}
+
+static void restore(struct pools *pools)
+{
+	size_t i, n;
+	struct account_record *records =
+		store_take_accounts(pools->services->store, &n);
+
+	for (i = 0; i < n; i++)
+		restore_one(pools, &records[i]);
+	free(records);
+}
+
 /* ---- life ---- */
 
 struct pools *pools_new(struct services *services, const char **error_r)
@@ -319,6 +415,7 @@ struct pools *pools_new(struct services *services, const char **error_r)
 	}
 	pools->in_force = pools->next;
 	pools->next = (struct pool_list){ NULL, 0 };
+	restore(pools);
 	return pools;
 }
 

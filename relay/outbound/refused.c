@@ -180,17 +180,32 @@ static bool is_up_to_date(const struct refused *refused,
 	return strcmp(now, known->fingerprint) == 0;
 }
 
+static void forget_for_good(struct pair *pair)
+{
+	store_forget(pair->refused->services->store, pair->known.account,
+	             pair->known.sender);
+	forget(pair);
+}
+
 void refused_review(struct refused *refused)
 {
 	struct pair *pair = TAILQ_FIRST(&refused->by_age), *next;
 
 	for (; pair != NULL; pair = next) {
 		next = TAILQ_NEXT(pair, link);
-		if (is_up_to_date(refused, &pair->known))
-			continue;
-		store_forget(refused->services->store, pair->known.account,
-		             pair->known.sender);
-		forget(pair);
+		if (!is_up_to_date(refused, &pair->known))
+			forget_for_good(pair);
+	}
+}
+
+void refused_forget_account(struct refused *refused, const char *account)
+{
+	struct pair *pair = TAILQ_FIRST(&refused->by_age), *next;
+
+	for (; pair != NULL; pair = next) {
+		next = TAILQ_NEXT(pair, link);
+		if (strcmp(pair->known.account, account) == 0)
+			forget_for_good(pair);
 	}
 }
 

@@ -33,6 +33,8 @@ bool refused_knows(const struct refused *refused,
 void refused_learn(struct refused *refused,
                    const struct account_config *account, const char *sender,
                    const char *reply);
+/* Everything that was learnt of that account: it may be tried again. */
+void refused_forget_account(struct refused *refused, const char *account);
 /* Save again what the disk refused; called when the store is well again. */
 void refused_save_again(struct refused *refused);
 

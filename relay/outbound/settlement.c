@@ -5,6 +5,7 @@
 
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
+#include "relay/notices/notice_audience.h"
 #include "relay/queue/schedule.h"
 #include "relay/queue/verdict.h"
 #include "relay/report/log.h"
@@ -23,6 +24,27 @@ void settlement_init(struct settlement *settlement, struct services *services,
 	settlement->results = xcalloc(n, sizeof *settlement->results);
 }
 
+/* ---- the names in a fix ---- */
+
+static const char *username_of(const struct config *config, const char *account)
+{
+	const struct account_config *found =
+		account == NULL ? NULL : config_account(config, account);
+
+	return found == NULL ? NULL : found->username;
+}
+
+static const char *sender_of(const struct settlement *settlement)
+{
+	const char *sender = settlement->sent_as;
+
+	if (sender == NULL)
+		sender = message_envelope(settlement->message)->reverse_path;
+	return *sender == '\0' ? NULL : sender;
+}
+
+/* ---- results ---- */
+
 void settlement_result(struct settlement *settlement, size_t recipient,
                        struct disposition disposition, enum smtp_stage stage,
                        const char *reply)
@@ -30,8 +52,12 @@ void settlement_result(struct settlement *settlement, size_t recipient,
 	struct settlement_result *result = &settlement->results[recipient];
 
 	free(result->reply);
-	*result = (struct settlement_result){ true, disposition, stage,
-		xstrdup(reply) };
+	disposition_keep(&result->disposition, &disposition,
+	                 username_of(settlement->config, settlement->account),
+	                 sender_of(settlement));
+	result->known = true;
+	result->stage = stage;
+	result->reply = xstrdup(reply);
 }
 
 void settlement_rest(struct settlement *settlement,
@@ -74,16 +100,31 @@ static enum recipient_state fate(const struct settlement_result *result)
 	case DISPOSITION_REWRITE:
 	case DISPOSITION_PAUSE:
 	case DISPOSITION_WAIT:
+	case DISPOSITION_REST:
 		break;
 	}
 	return RECIPIENT_QUEUED;
+}
+
+bool settlement_has(const struct settlement *settlement,
+                    enum recipient_state state)
+{
+	size_t i, n = message_envelope(settlement->message)->n_recipients;
+
+	for (i = 0; i < n; i++) {
+		if (settlement->results[i].known &&
+		    fate(&settlement->results[i]) == state)
+			return true;
+	}
+	return false;
 }
 
 static bool same_fate(const struct settlement_result *a,
                       const struct settlement_result *b)
 {
 	return a->disposition.action == b->disposition.action &&
-	       a->disposition.reason == b->disposition.reason &&
+	       text_equal(text_of(a->disposition.reason),
+	                  text_of(b->disposition.reason)) &&
 	       text_equal(text_of(a->reply), text_of(b->reply));
 }
 
@@ -264,6 +305,22 @@ static void add_attempt(struct outcome *outcome,
 	outcome->reply = xstrdup(result->reply);
 	outcome->reason = xstrdup(result->disposition.reason);
 	outcome->summary = summary_of(outcome);
+	outcome->sent_as = xstrdup(settlement->sent_as);
+	if (settlement_has_failed(settlement))
+		outcome->dialogue = xstrdup(settlement->dialogue);
+}
+
+bool settlement_has_failed(const struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		if (settlement->results[i].known &&
+		    fate(&settlement->results[i]) != RECIPIENT_DELIVERED)
+			return true;
+	}
+	return false;
 }
 
 /* Whoever is to send it now is not the one that could not. */
@@ -305,6 +362,22 @@ static int64_t wait_of(const struct settlement *settlement, unsigned attempts)
 	                     random_u32());
 }
 
+/* Of those that have failed before this attempt; 0: none has. */
+static int64_t first_failed_ms(const struct envelope *envelope)
+{
+	int64_t first_ms = 0;
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		const struct recipient *to = &envelope->recipients[i];
+
+		if (to->state == RECIPIENT_FAILED &&
+		    (first_ms == 0 || to->finished_ms < first_ms))
+			first_ms = to->finished_ms;
+	}
+	return first_ms;
+}
+
 static struct outcome *make_outcome(const struct settlement *settlement,
                                     bool over)
 {
@@ -325,7 +398,17 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 		outcome->state = MESSAGE_REFUSED;
 	outcome->drop_body = outcome->state == MESSAGE_DELIVERED ||
 	                     outcome->state == MESSAGE_REFUSED;
+	outcome->notice = notice_after(settlement->config, envelope,
+	                               outcome->state,
+	                               first_failed_ms(envelope),
+	                               outcome->ended_ms);
 	return outcome;
+}
+
+static void forget_result(struct settlement_result *result)
+{
+	disposition_forget(&result->disposition);
+	free(result->reply);
 }
 
 void settlement_drop(struct settlement *settlement)
@@ -334,7 +417,7 @@ void settlement_drop(struct settlement *settlement)
 	size_t i;
 
 	for (i = 0; i < envelope->n_recipients; i++)
-		free(settlement->results[i].reply);
+		forget_result(&settlement->results[i]);
 	free(settlement->results);
 	settlement->results = NULL;
 }
@@ -370,7 +453,7 @@ static struct verdict verdict_of(enum verdict_kind kind,
                                  const char *reply)
 {
 	return (struct verdict){ kind, reply, disposition->reason,
-		disposition->explanation, disposition->fix };
+		disposition->title, disposition->fix };
 }
 
 /* What pauses the account is the end of this message: the device has it. */
@@ -458,10 +541,14 @@ void settlement_tell_waiting(struct services *services,
                              const struct disposition *trouble,
                              const char *reply)
 {
-	struct waiting waiting = { services, config, account, reply, trouble };
+	struct disposition kept = { .action = DISPOSITION_DONE };
+	struct waiting waiting = { services, config, account, reply, &kept };
 
-	if (services->verdicts != NULL)
-		verdict_each(services->verdicts, tell_one, &waiting);
+	if (services->verdicts == NULL)
+		return;
+	disposition_keep(&kept, trouble, username_of(config, account), NULL);
+	verdict_each(services->verdicts, tell_one, &waiting);
+	disposition_forget(&kept);
 }
 
 void settlement_expire(struct services *services, const struct config *config,
@@ -469,7 +556,7 @@ void settlement_expire(struct services *services, const struct config *config,
 {
 	const struct envelope *envelope = message_envelope(message);
 	struct settlement settlement;
-	struct disposition expired = disposition_of_expiry();
+	struct disposition expired = disposition_of_expiry(config);
 	size_t i;
 
 	settlement_init(&settlement, services, config, message);

@@ -21,7 +21,7 @@
 
 struct settlement_result {
 	bool known;
-	struct disposition disposition;
+	struct disposition disposition; /* a copy, its fix filled in */
 	enum smtp_stage stage;
 	char *reply;
 };
@@ -36,6 +36,8 @@ struct settlement {
 	const char *host;           /* the provider's, NULL before one */
 	bool to_device;             /* refused, and the device is told so */
 	const char *sent_as;        /* where it is not the envelope's sender */
+	const char *dialogue;       /* what was said, kept if the attempt has
+	                               failed for anybody; NULL: unknown */
 	struct settlement_result *results; /* one a recipient */
 };
 
@@ -49,6 +51,11 @@ void settlement_result(struct settlement *settlement, size_t recipient,
 void settlement_rest(struct settlement *settlement,
                      struct disposition disposition, enum smtp_stage stage,
                      const char *reply);
+/* Is there a result that leaves a recipient in this state? */
+bool settlement_has(const struct settlement *settlement,
+                    enum recipient_state state);
+/* Has the attempt failed for anybody?  Then its dialogue is wanted. */
+bool settlement_has_failed(const struct settlement *settlement);
 /* Logs, and hands message and outcome to the queue. */
 void settlement_commit(struct settlement *settlement);
 /* Nothing was tried; the message is not touched. */

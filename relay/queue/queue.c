@@ -252,12 +252,17 @@ static void update_envelope(struct envelope *envelope,
 
 static void saved(struct message *message)
 {
+	const struct queue *queue = message->queue;
+
+	if (message->envelope->notice == NOTICE_DUE &&
+	    queue->callbacks->on_notice_due != NULL)
+		queue->callbacks->on_notice_due(queue->ctx);
 	if (message->envelope->state == MESSAGE_QUEUED) {
 		message_make_waiting(message);
 		return;
 	}
 	if (message->envelope->state == MESSAGE_REFUSED)
-		verdict_saved(message->queue->services->verdicts,
+		verdict_saved(queue->services->verdicts,
 		              message->envelope->id);
 	message_leave(message);
 }

@@ -45,6 +45,8 @@ struct queue_callbacks {
 	const char *(*route)(void *ctx, const struct envelope *envelope);
 	/* A message became ready in the lane of that account. */
 	void (*on_ready)(void *ctx, const char *account);
+	/* A failure that somebody has to hear of is saved; may be NULL. */
+	void (*on_notice_due)(void *ctx);
 };
 
 struct queue *queue_new(struct services *services,
@@ -75,6 +77,18 @@ void queue_settle(struct queue *queue, struct message *message,
 
 size_t queue_ready(const struct queue *queue, const char *account);
 size_t queue_total(const struct queue *queue); /* resident ones */
+/* What is not delivered yet, in its lane or for its time; those that did not
+ * fit into memory are not counted. */
+struct queue_waiting {
+	size_t n;
+	int64_t received_ms;     /* of the oldest; 0: none waits */
+	int64_t expires_ms;      /* of the first to expire; likewise */
+	size_t n_expiring;       /* before the time that was asked about */
+};
+/* account: that is to send it now; NULL: any.  A walk over all of them: for
+ * what happens once an outage or every few seconds, not once a message. */
+void queue_waiting(const struct queue *queue, const char *account,
+                   int64_t expiring_before_ms, struct queue_waiting *out);
 /* Visit the ready messages in an account's lane, as they came. */
 void queue_each_ready(struct queue *queue, const char *account,
                       void (*each)(void *ctx, struct message *message),

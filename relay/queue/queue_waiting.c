@@ -126,3 +126,49 @@ size_t queue_retry_all(struct queue *queue)
 	store_hurry(queue->services->store, wall_now_ms(), on_hurried, queue);
 	return wake_all(queue, NULL);
 }
+
+/* ---- counting ---- */
+
+/* Whoever is to send it, or is about to. */
+static bool is_for(const struct message *message, const char *account)
+{
+	const struct queue *queue = message->queue;
+
+	if (account == NULL)
+		return true;
+	if (message->list == LIST_WAITING || message->lane == NULL)
+		return strcmp(queue_route(queue, message->envelope),
+		              account) == 0;
+	return strcmp(message->lane->account, account) == 0;
+}
+
+static void count(struct queue_waiting *out, const struct envelope *envelope,
+                  int64_t before_ms)
+{
+	if (out->n == 0 || envelope->received_ms < out->received_ms)
+		out->received_ms = envelope->received_ms;
+	if (out->n == 0 || envelope->expires_ms < out->expires_ms)
+		out->expires_ms = envelope->expires_ms;
+	if (envelope->expires_ms < before_ms)
+		out->n_expiring++;
+	out->n++;
+}
+
+void queue_waiting(const struct queue *queue, const char *account,
+                   int64_t expiring_before_ms, struct queue_waiting *out)
+{
+	const struct message *message;
+	size_t i;
+
+	*out = (struct queue_waiting){ 0 };
+	for (i = 0; i < BUCKETS; i++) {
+		for (message = queue->buckets[i]; message != NULL;
+		     message = message->same_bucket) {
+			if (message->list != LIST_CHANGING &&
+			    message->envelope->state == MESSAGE_QUEUED &&
+			    is_for(message, account))
+				count(out, message->envelope,
+				      expiring_before_ms);
+		}
+	}
+}

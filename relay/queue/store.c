@@ -15,6 +15,8 @@ struct store {
 	bool dispatching, closed;
 	struct refused_sender *refused; /* until they are taken */
 	size_t n_refused;
+	struct account_record *accounts; /* likewise */
+	size_t n_accounts;
 	struct storage storage;
 };
 
@@ -26,6 +28,7 @@ static void call_done(struct job *job)
 	case JOB_ACCEPT:
 	case JOB_OUTCOME:
 	case JOB_REFUSE:
+	case JOB_NOTICE_SKIP:
 	case JOB_HURRY:
 		if (job->done)
 			job->done(job->ctx, job->error, job->full);
@@ -42,8 +45,15 @@ static void call_done(struct job *job)
 		job->body_done(job->ctx, job->body.bytes, job->body.len,
 			       job->error);
 		break;
+	case JOB_NOTICE_NEWS:
+		job->news_done(job->ctx, &job->news.found, job->error);
+		break;
+	case JOB_NOTICE_DIGEST:
+		job->digest_done(job->ctx, &job->digest.found, job->error);
+		break;
 	case JOB_PURGE:
 	case JOB_FORGET:
+	case JOB_ACCOUNT:
 		break;
 	}
 }
@@ -55,6 +65,8 @@ static void give_away(struct job *job)
 		job->load.n = 0;
 	if (job->type == JOB_LOAD_BODY)
 		job->body.bytes = NULL;
+	if (job->type == JOB_NOTICE_NEWS)
+		job->news.found.has_next = false;
 	if (job->type == JOB_CHANGE && !job->error)
 		job->change.envelope = NULL;
 }
@@ -95,16 +107,19 @@ static void turn_well(struct store *store)
 	store->on_health(store->ctx, NULL);
 }
 
-static void free_refused(struct store *store)
+static void free_untaken(struct store *store)
 {
 	for (size_t i = 0; i < store->n_refused; i++)
 		refused_sender_clear(&store->refused[i]);
 	free(store->refused);
+	for (size_t i = 0; i < store->n_accounts; i++)
+		account_record_clear(&store->accounts[i]);
+	free(store->accounts);
 }
 
 static void store_free(struct store *store)
 {
-	free_refused(store);
+	free_untaken(store);
 	storage_free(&store->storage);
 	notifier_free(&store->storage.notifier);
 	spool_close(&store->storage.spool);
@@ -164,6 +179,9 @@ static bool open_database(struct store *store,
 	if (code == SQLITE_OK)
 		code = refused_read(&store->storage.db, &store->refused,
 				    &store->n_refused);
+	if (code == SQLITE_OK)
+		code = accounts_read(&store->storage.db, &store->accounts,
+				     &store->n_accounts);
 	if (code != SQLITE_OK) {
 		sentence = *error_r ? xstrdup(*error_r)
 				    : db_error(&store->storage.db, "read");
@@ -188,7 +206,7 @@ struct store *store_open(struct spool *spool, struct loop *loop,
 	store->storage.spool = spool_hold(spool);
 	if (!open_database(store, recovery_r, error_r)) {
 		spool_close(&store->storage.spool);
-		free_refused(store);
+		free_untaken(store);
 		free(store);
 		return NULL;
 	}
@@ -305,6 +323,62 @@ void store_load_body(struct store *store, message_id id, store_body_cb done,
 	storage_post(&store->storage, job);
 }
 
+static struct notice_told *told_dup(const struct notice_told *told)
+{
+	struct notice_told *copy = xcalloc(1, sizeof(*copy));
+
+	*copy = *told;
+	copy->sender = xstrdup(told->sender);
+	return copy;
+}
+
+void store_notice_news(struct store *store, int64_t made_since_ms,
+		       store_news_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_NOTICE_NEWS, ctx);
+
+	job->news_done = done;
+	job->news.made_since_ms = made_since_ms;
+	storage_post(&store->storage, job);
+}
+
+void store_notice_digest(struct store *store, int64_t until_ms,
+			 const char *sender, size_t n_cases,
+			 store_digest_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_NOTICE_DIGEST, ctx);
+
+	job->digest_done = done;
+	job->digest.limit = n_cases;
+	job->digest.found.until_ms = until_ms;
+	job->digest.found.sender = xstrdup(sender);
+	storage_post(&store->storage, job);
+}
+
+void store_notice(struct store *store, struct envelope *const *notice,
+		  const struct body *body, const struct notice_told *told,
+		  store_done_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_ACCEPT, ctx);
+
+	job->done = done;
+	job->accept.envelopes = notice;
+	job->accept.n = 1;
+	job->accept.body = body;
+	job->told = told_dup(told);
+	storage_post(&store->storage, job);
+}
+
+void store_notice_skip(struct store *store, const struct notice_told *told,
+		       store_done_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_NOTICE_SKIP, ctx);
+
+	job->done = done;
+	job->told = told_dup(told);
+	storage_post(&store->storage, job);
+}
+
 struct refused_sender *store_take_refused(struct store *store, size_t *n_r)
 {
 	struct refused_sender *refused = store->refused;
@@ -337,6 +411,29 @@ void store_forget(struct store *store, const char *account, const char *sender)
 
 	job->refused.account = xstrdup(account);
 	job->refused.sender = xstrdup(sender);
+	storage_post(&store->storage, job);
+}
+
+struct account_record *store_take_accounts(struct store *store, size_t *n_r)
+{
+	struct account_record *accounts = store->accounts;
+
+	*n_r = store->n_accounts;
+	store->accounts = NULL;
+	store->n_accounts = 0;
+	return accounts;
+}
+
+void store_save_account(struct store *store,
+			const struct account_record *record)
+{
+	struct job *job = job_new(JOB_ACCOUNT, NULL);
+
+	job->account = *record;
+	job->account.account = xstrdup(record->account);
+	job->account.reason = xstrdup(record->reason);
+	job->account.reply = xstrdup(record->reply);
+	job->account.fingerprint = xstrdup(record->fingerprint);
 	storage_post(&store->storage, job);
 }
 

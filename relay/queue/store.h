@@ -90,6 +90,7 @@ struct outcome {
 	char *account, *host;     /* host: name and address */
 	char *stage, *reply;      /* of the worst recipient, as reason is */
 	char *summary;            /* "2 delivered, 1 failed" */
+	char *sent_as;            /* where it is not the envelope's sender */
 	char *dialogue;           /* what was said, secrets masked; NULL: not
 	                             kept */
 	enum notice_state notice;
@@ -165,6 +166,26 @@ void store_refuse(struct store *store, const struct refused_sender *refused,
                   store_done_cb done, void *ctx);
 void store_forget(struct store *store, const char *account, const char *sender);
 
+/* An account that rests or is paused, so that a restart does not try it any
+ * sooner; state is its enum breaker_trouble, 0: it works. */
+struct account_record {
+	char *account;
+	int state;
+	char *reason, *reply;
+	char *fingerprint;        /* of what decides its login; no secret */
+	unsigned failures;        /* in a row */
+	int64_t since_ms, retry_ms; /* retry 0: never by itself */
+};
+
+void account_record_clear(struct account_record *record); /* its strings */
+/* Those that were known when the store was opened, for the caller to clear and
+ * free; the second call finds none. */
+struct account_record *store_take_accounts(struct store *store, size_t *n_r);
+/* Copied; in place of what was known of that account.  What the disk refuses
+ * is to be saved again when the store is well. */
+void store_save_account(struct store *store,
+                        const struct account_record *record);
+
 /* Forget finished messages received before history_ms, and the bodies of
  * failed ones that finished before failed_ms; a bounded number at a time. */
 void store_purge(struct store *store, int64_t history_ms, int64_t failed_ms);
@@ -180,6 +201,21 @@ void store_reader_close(struct store_reader **reader);
 bool store_reader_queue(struct store_reader *reader,
                         bool (*each)(void *ctx, const struct envelope *e),
                         void *ctx, const char **error_r);
+
+/* Accounts that rest or are paused, for the caller to clear and free. */
+bool store_reader_accounts(struct store_reader *reader,
+                           struct account_record **records_r, size_t *n_r,
+                           const char **error_r);
+
+/* What waits, as the database has it. */
+struct queue_totals {
+	uint64_t queued, held;
+	uint64_t due;         /* of the queued ones, at now_ms */
+	uint64_t octets;      /* of both */
+	int64_t oldest_ms;    /* of the queued ones; 0: none */
+};
+bool store_reader_totals(struct store_reader *reader, int64_t now_ms,
+                         struct queue_totals *totals, const char **error_r);
 
 /* What must all hold; zero, -1 and NULL match anything.  Texts are a part of
  * what they are compared with, in any case; a star in them is any text. */
@@ -202,7 +238,7 @@ bool store_reader_history(struct store_reader *reader,
 struct attempt {
 	unsigned n;           /* 1 and up */
 	int64_t started_ms, ended_ms;
-	char *account, *host, *stage, *reply, *reason, *summary;
+	char *account, *host, *stage, *reply, *reason, *summary, *sent_as;
 	char *dialogue;       /* NULL for one that went well.  Lines of the
 	                         provider as they came: escape what is shown */
 };

@@ -71,7 +71,8 @@ enum { CATALOGUE_LOCAL = -1 }; /* a code: no reply, our words or the system's */
 struct catalogue_query {
 	const char *provider;     /* a preset's name, or NULL */
 	enum catalogue_stage stage;
-	int code;                 /* of a reply or HTTP; 0: not known */
+	int code;                 /* of a reply or HTTP; 0: not known, 4 or 5:
+	                             only its class is */
 	struct smtp_status status;
 	struct text text;         /* lines by '\n' or as on the wire */
 };
@@ -82,11 +83,27 @@ struct catalogue_query {
 struct catalogue *catalogue_load(const char *folder, char **error_r);
 struct catalogue *catalogue_ref(struct catalogue *catalogue);
 void catalogue_unref(struct catalogue **catalogue);
+/* How many entries are the user's. */
+size_t catalogue_count_own(const struct catalogue *catalogue);
 
-/* Never NULL: the entry "unknown" at the worst. */
+/* By its words alone; NULL: nobody knows them. */
+const struct catalogue_entry *
+catalogue_match(const struct catalogue *catalogue,
+                const struct catalogue_query *query);
+/* By its words, else the answer of its class.  Never NULL: the entry "unknown"
+ * at the worst. */
 const struct catalogue_entry *
 catalogue_find(const struct catalogue *catalogue,
                const struct catalogue_query *query);
+/* Does the entry name this very code, not only its class? */
+bool catalogue_names_code(const struct catalogue_entry *entry, int code);
+/* The preset that alone the entry is about; NULL: it is about several, or
+ * about any. */
+const char *catalogue_provider(const struct catalogue_entry *entry);
+/* The words of pattern i of an entry, folded as they are compared; false behind
+ * the last. */
+bool catalogue_pattern(const struct catalogue_entry *entry, size_t i,
+                       struct text *pattern_r);
 /* NULL: no such id. */
 const struct catalogue_entry *catalogue_by_id(const struct catalogue *catalogue,
                                               const char *id);
@@ -105,5 +122,8 @@ enum catalogue_stage catalogue_stage_of(enum smtp_stage stage);
 /* The fix with ACCOUNT and ADDRESS filled in where they are known (not NULL). */
 void catalogue_print_fix(struct buf *out, const struct catalogue_entry *entry,
                          const char *account, const char *address);
+/* The same for a fix that has left its entry. */
+void catalogue_fill_fix(struct buf *out, const char *fix, const char *account,
+                        const char *address);
 
 #endif

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "proto/buf.h"
+#include "proto/printable.h"
 
 enum {
 	VALUE_MAX = 1000,
@@ -46,53 +46,6 @@ bool log_enabled(enum log_level level)
 
 /* ---- making values harmless ---- */
 
-/* The length of a well-formed UTF-8 sequence at the start of text, 0 if there
- * is none; *code_r is its code point. */
-static size_t utf8_length(struct text text, uint32_t *code_r)
-{
-	const unsigned char *p = (const unsigned char *)text.data;
-	size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3
-	         : p[0] >> 3 == 30 ? 4 : 0;
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t code = n == 1 ? p[0] : n == 0 ? 0 : p[0] & (0x7f >> n);
-	size_t i;
-
-	if (n == 0 || n > text.len)
-		return 0;
-	for (i = 1; i < n; i++) {
-		if (p[i] >> 6 != 2)
-			return 0;
-		code = code << 6 | (p[i] & 0x3f);
-	}
-	if (code < least[n] || code > 0x10ffff ||
-	    (code >= 0xd800 && code < 0xe000))
-		return 0;
-	*code_r = code;
-	return n;
-}
-
-/* Control characters, and those that turn a line of text around or hide. */
-static bool is_treacherous(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code < 0xa0) ||
-	       code == 0x61c || (code >= 0x200b && code <= 0x200f) ||
-	       (code >= 0x2028 && code <= 0x202e) ||
-	       (code >= 0x2060 && code <= 0x2069) || code == 0xfeff;
-}
-
-/* Escapes that JSON and the readers of logfmt have in common. */
-static void print_code(struct buf *to, uint32_t code)
-{
-	if (code == '\n')
-		buf_puts(to, "\\n");
-	else if (code == '\r')
-		buf_puts(to, "\\r");
-	else if (code == '\t')
-		buf_puts(to, "\\t");
-	else
-		buf_printf(to, "\\u%04x", code);
-}
-
 /* As it stands between quotes, at most VALUE_MAX octets of it.  A byte that is
  * no UTF-8 is told in words, "\xfc": neither format has an escape for it. */
 static void print_value(struct buf *to, struct text value)
@@ -101,15 +54,14 @@ static void print_value(struct buf *to, struct text value)
 	uint32_t code;
 
 	for (; value.len > 0; value = text_skip(value, n), room -= n) {
-		size_t length = utf8_length(value, &code);
+		enum printable kind = printable_next(value, &n, &code);
 
-		n = length == 0 ? 1 : length;
 		if (n > room)
 			break;
-		if (length == 0)
+		if (kind == PRINTABLE_BYTE)
 			buf_printf(to, "\\\\x%02x", (unsigned char)*value.data);
-		else if (is_treacherous(code))
-			print_code(to, code);
+		else if (kind == PRINTABLE_CODE)
+			printable_code(to, code);
 		else if (code == '"' || code == '\\')
 			buf_printf(to, "\\%c", (char)code);
 		else

@@ -121,7 +121,9 @@ static struct disposition verdict(int code, const char *status)
 {
 	struct smtp_reply reply = smtp_reply_make(code, status, "");
 
-	return disposition_of_reply(SMTP_STAGE_RCPT, SMTP_PROBLEM_NONE, &reply);
+	return disposition_of_reply(scene.services.config,
+	                            &scene.services.config->accounts[0],
+	                            SMTP_STAGE_RCPT, SMTP_PROBLEM_NONE, &reply);
 }
 
 static void result(struct settlement *settlement, size_t recipient, int code,
@@ -201,9 +203,11 @@ static void test_device_rule_and_who_sent_it(void **state)
 /* --- at once, or later ---------------------------------------------------- */
 
 static const struct disposition paused = { DISPOSITION_PAUSE, "login-refused",
-	"The provider refused the user name.", "Check the password." };
+	"Refused", "The provider refused the user name.", "Check the password.",
+	0 };
 static const struct disposition rewrite = { DISPOSITION_REWRITE,
-	"sender-refused", "The provider refused the sender.", "Grant it." };
+	"sender-refused", "Refused", "The provider refused the sender.",
+	"Grant it.", 0 };
 
 /* out: the account that cannot work by then; "spare" takes its place. */
 static struct message *settle_all(struct disposition disposition,
@@ -355,7 +359,10 @@ static void test_the_accounts_trouble_defers(void **state)
 		begin(&settlement, message);
 		settlement_rest(&settlement,
 		                i == 0 ? verdict(530, NULL)
-		                       : disposition_of_failure(&failure),
+		                       : disposition_of_failure(
+				  scene.services.config,
+				  &scene.services.config->accounts[0],
+				  &failure),
 		                SMTP_STAGE_MAIL, NULL);
 		settlement_commit(&settlement);
 		read_log();
