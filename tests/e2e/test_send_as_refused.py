@@ -218,7 +218,8 @@ class SendAsRefused(TestCase):
     def test_an_account_without_an_address_fails_the_message(self):
         """There is nothing to send it as, and others may be well."""
         _, lanpost = self.pair(refuse(DENIED), {
-            "username": "AKIAEXAMPLE", "sender_policy": "pass"},
+            "username": "AKIAEXAMPLE", "senders": "*@contoso.test",
+            "sender_policy": "pass"},
             user="AKIAEXAMPLE")
         self.send(lanpost, "nobody")
         lanpost.wait_event("failed", attempt=1)
