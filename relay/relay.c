@@ -10,8 +10,10 @@
 #include "proto/xalloc.h"
 #include "relay/admin/control.h"
 #include "relay/admin/desk.h"
+#include "relay/health_facts.h"
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
+#include "relay/notices/notices.h"
 #include "relay/outbound/pools.h"
 #include "relay/outbound/refused.h"
 #include "relay/outbound/settlement.h"
@@ -19,6 +21,7 @@
 #include "relay/process.h"
 #include "relay/queue/queue.h"
 #include "relay/queue/verdict.h"
+#include "relay/report/alerts.h"
 #include "relay/report/log.h"
 #include "relay/services.h"
 
@@ -43,6 +46,7 @@ struct relay {
 	uint64_t next_purge;
 	bool draining, grace_over;
 	bool disk_low, broken;  /* the log has been told */
+	struct health_watch watch;
 	int exit_code;
 };
 
@@ -60,6 +64,20 @@ static void on_queue_ready(void *ctx, const char *account)
 	struct relay *relay = ctx;
 
 	pools_kick(relay->pools, account);
+}
+
+static void on_notice_due(void *ctx)
+{
+	struct relay *relay = ctx;
+
+	notices_kick(relay->services.notices);
+}
+
+static const char *carrier(void *ctx, const char *account)
+{
+	struct relay *relay = ctx;
+
+	return pools_carrier(relay->pools, account);
 }
 
 static void log_broken(struct relay *relay, const char *error)
@@ -120,6 +138,22 @@ static void look_at_disk(struct relay *relay)
 	relay->disk_low = low;
 }
 
+static void raise_alarms(struct relay *relay)
+{
+	const char *why = NULL;
+
+	if (relay->broken)
+		why = "The spool cannot be written: no mail is taken and none "
+		      "is sent.";
+	else if (relay->disk_low)
+		why = "There is no room for new mail: devices are told to come "
+		      "back later.";
+	health_watch(&relay->watch, &relay->services, why,
+	             why ? "Free space on the disk, or mend it; lanpost goes on "
+	                   "by itself."
+	                 : NULL);
+}
+
 static void expire(struct relay *relay)
 {
 	struct message *message;
@@ -147,6 +181,7 @@ static void on_housekeeping(void *ctx)
 	struct relay *relay = ctx;
 
 	look_at_disk(relay);
+	raise_alarms(relay);
 	expire(relay);
 	purge(relay);
 	pools_sweep(relay->pools);
@@ -218,6 +253,7 @@ static bool apply(struct relay *relay, struct config *config)
 	                 config->relay.min_free_disk);
 	apply_log(config);
 	config_unref(&old);
+	notices_kick(relay->services.notices);
 	return true;
 }
 
@@ -396,9 +432,10 @@ static int open_spool(struct relay *relay)
 {
 	const struct relay_config *config = &relay->services.config->relay;
 	static const struct queue_callbacks callbacks = { route,
-		on_queue_ready };
+		on_queue_ready, on_notice_due };
 	struct spool_settings settings = { config->spool,
 		config->max_spool_size, config->min_free_disk };
+	struct notices_means means = { wall_now_ms, carrier, relay };
 	struct store_recovery recovery;
 	const char *error = NULL;
 
@@ -422,9 +459,11 @@ static int open_spool(struct relay *relay)
 		                        "mail through a power cut or restart"),
 		          F_STR("filesystem", spool_doubtful_filesystem(
 						      relay->services.spool)));
+	relay->services.alerts = alerts_new(&relay->services);
 	relay->services.refused = refused_new(&relay->services);
 	relay->services.verdicts = verdicts_new(relay->services.loop);
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
+	relay->services.notices = notices_new(&relay->services, &means);
 	return EX_OK;
 }
 
@@ -505,6 +544,7 @@ static int start(struct relay *relay)
 		return code;
 	open_control(relay);
 	queue_start(relay->services.queue);
+	notices_kick(relay->services.notices);
 	pools_kick_all(relay->pools);
 	on_housekeeping(relay);
 	return EX_OK;
@@ -519,9 +559,11 @@ static void take_down(struct relay *relay)
 	control_close(&relay->control);
 	desk_free(&relay->desk);
 	store_close(&relay->services.store);
+	notices_free(&relay->services.notices);
 	pools_free(&relay->pools);
 	queue_free(&relay->services.queue);
 	refused_free(&relay->services.refused);
+	alerts_free(&relay->services.alerts);
 	spool_close(&relay->services.spool);
 	for (i = 0; i < relay->n_listeners; i++)
 		listener_free(&relay->listeners[i]);

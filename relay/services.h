@@ -14,6 +14,8 @@ struct spool;
 struct store;
 struct queue;
 struct refused;
+struct notices;
+struct alerts;
 struct verdicts;
 
 struct services {
@@ -23,6 +25,8 @@ struct services {
 	struct store *store;
 	struct queue *queue;
 	struct refused *refused;
+	struct notices *notices;
+	struct alerts *alerts;
 	struct verdicts *verdicts;
 };
 

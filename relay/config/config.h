@@ -77,6 +77,12 @@ struct reply_to_value {
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
+/* Who hears of a message that failed; bits. */
+enum notify {
+	NOTIFY_OFF, NOTIFY_POSTMASTER, NOTIFY_SENDER,
+	NOTIFY_BOTH = NOTIFY_POSTMASTER | NOTIFY_SENDER
+};
+
 struct relay_config {
 	char *hostname;
 	char *spool;
@@ -85,6 +91,10 @@ struct relay_config {
 	struct duration_list retry;
 	int64_t history_ms, keep_failed_ms;
 	uint64_t max_message_size, max_spool_size, min_free_disk;
+	char *postmaster;      /* NULL: none */
+	enum notify notify;
+	char *alert_webhook;   /* NULL: none; may hold a secret */
+	int64_t alert_queue_age_ms;
 	enum log_format log_format;
 	enum log_level log_level;
 	int64_t shutdown_grace_ms;

@@ -57,14 +57,14 @@ enum config_section {
 	  "with more waiting new mail is answered 452 4.3.1")                  \
 	K(RELAY, "min_free_disk", SIZE_OR_ZERO, min_free_disk, "100M", LIVE,   \
 	  "with less free space new mail is answered 452 4.3.1")               \
-	L(RELAY, "postmaster", "(none)", NULL,                                 \
+	K(RELAY, "postmaster", MAILBOX, postmaster, "(none)", LIVE,            \
 	  "address for failure notices and account alarms")                    \
-	L(RELAY, "notify", "postmaster", "off",                                \
+	K(RELAY, "notify", NOTIFY, notify, "postmaster", LIVE,                 \
 	  "who gets the notice of a failed message: postmaster, sender, "      \
-	  "both, off")                                                         \
-	L(RELAY, "alert_webhook", "(none)", NULL,                              \
+	  "both or off")                                                       \
+	K(RELAY, "alert_webhook", URL, alert_webhook, "(none)", LIVE,          \
 	  "URL that gets a JSON POST when an account pauses or mail piles up") \
-	L(RELAY, "alert_queue_age", "1h", NULL,                                \
+	K(RELAY, "alert_queue_age", PERIOD, alert_queue_age_ms, "1h", LIVE,    \
 	  "a message queued longer than this raises the alarm")                \
 	K(RELAY, "log_format", LOG_FORMAT, log_format, "text", LIVE,           \
 	  "text (logfmt) or json")                                             \

@@ -226,6 +226,32 @@ static bool check_account(struct config_build *build,
 	return true;
 }
 
+static void warn_postmaster(struct config_build *build)
+{
+	const struct relay_config *relay = &build->config->relay;
+
+	if (relay->postmaster || relay->notify == NOTIFY_OFF)
+		return;
+	config_warn(build,
+		    "relay: there is no postmaster, so nobody is written to "
+		    "when %s; write postmaster = ADDRESS in [relay], or "
+		    "notify = off if the log is read",
+		    relay->notify == NOTIFY_SENDER
+			    ? "an account is paused"
+			    : "a message fails or an account is paused");
+}
+
+static void warn_webhook(struct config_build *build)
+{
+	const char *url = build->config->relay.alert_webhook;
+
+	if (url && !text_starts(text_of(url), "https:"))
+		config_warn(build,
+			    "relay: alert_webhook is no https URL: alerts go "
+			    "in the clear, and only where the host has a "
+			    "loopback or private address");
+}
+
 static bool check_relay(struct config_build *build)
 {
 	const struct relay_config *relay = &build->config->relay;
@@ -239,6 +265,7 @@ static bool check_relay(struct config_build *build)
 			    "hostname = %s.example.com, with your domain, in "
 			    "[relay]",
 			    relay->hostname, relay->hostname);
+	warn_webhook(build);
 	if (!relay->user || getpwnam(relay->user))
 		return true;
 	if (origin->type == CONFIG_ORIGIN_ENVIRONMENT)
@@ -258,6 +285,7 @@ bool config_verify(struct config_build *build)
 
 	if (!check_relay(build))
 		return false;
+	warn_postmaster(build);
 	if (!config_verify_listeners(build))
 		return false;
 	if (config->n_accounts == 0)

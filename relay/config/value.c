@@ -63,6 +63,14 @@ static const struct value_choice sender_policies[] = {
 	{ 0 },
 };
 
+static const struct value_choice notifies[] = {
+	{ "postmaster", NOTIFY_POSTMASTER },
+	{ "sender", NOTIFY_SENDER },
+	{ "both", NOTIFY_BOTH },
+	{ "off", NOTIFY_OFF },
+	{ 0 },
+};
+
 #define TEXT(parser)                                                           \
 	{                                                                      \
 		value_parse_##parser, value_print_text, value_free_text, NULL, \
@@ -96,6 +104,8 @@ static const struct value_kind kinds[VALUE_TYPES] = {
 	[VALUE_PATH] = TEXT(text),
 	[VALUE_HOSTNAME] = TEXT(hostname),
 	[VALUE_HOST] = TEXT(host),
+	[VALUE_URL] = { value_parse_url, value_print_url, value_free_text, NULL,
+			0, false },
 	[VALUE_USER] = TEXT(user),
 	[VALUE_VARIABLE] = TEXT(variable),
 	[VALUE_FINGERPRINT] = TEXT(fingerprint),
@@ -117,6 +127,7 @@ static const struct value_kind kinds[VALUE_TYPES] = {
 	[VALUE_AUTH] = CHOICE(auth, auth_methods),
 	[VALUE_PIPELINING] = CHOICE(choice, pipelinings),
 	[VALUE_SENDER_POLICY] = CHOICE(choice, sender_policies),
+	[VALUE_NOTIFY] = CHOICE(choice, notifies),
 	[VALUE_SENDERS] = LIST(senders),
 	[VALUE_NETWORKS] = LIST(networks),
 	[VALUE_ADDRESSES] = LIST(addresses),

@@ -18,6 +18,7 @@
 	X(PATH,          char *,                "file or directory")       \
 	X(HOSTNAME,      char *,                "host name")               \
 	X(HOST,          char *,                "host name or IP address") \
+	X(URL,           char *,                "https URL, secret")       \
 	X(USER,          char *,                "user of this system")     \
 	X(VARIABLE,      char *,                "environment variable")    \
 	X(FINGERPRINT,   char *,                "SHA-256 in hex")          \
@@ -38,6 +39,7 @@
 	X(AUTH,          enum auth_method,      "auto, plain, login or none") \
 	X(PIPELINING,    enum pipelining,       "yes, no or eager")        \
 	X(SENDER_POLICY, enum sender_policy,    "rewrite, reject or pass") \
+	X(NOTIFY,        enum notify,           "postmaster, sender, both or off") \
 	X(SENDERS,       struct word_list,      "list of addresses and patterns") \
 	X(NETWORKS,      struct network_list,   "list of networks")        \
 	X(ADDRESSES,     struct address_list,   "list of address:port")    \

@@ -37,12 +37,14 @@ struct value_kind {
 VALUE_PARSER(text);
 VALUE_PARSER(hostname);
 VALUE_PARSER(host);
+VALUE_PARSER(url);
 VALUE_PARSER(user);
 VALUE_PARSER(variable);
 VALUE_PARSER(fingerprint);
 VALUE_PARSER(provider);
 VALUE_PRINTER(text);
 VALUE_PRINTER(secret);
+VALUE_PRINTER(url);
 VALUE_PRINTER(provider);
 void value_free_text(void *field);
 

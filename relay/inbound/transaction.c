@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "proto/smtp_syntax.h"
 #include "proto/xalloc.h"
@@ -205,15 +204,6 @@ static void on_body_drain(void *ctx)
 	t->callbacks->on_drain(t->ctx);
 }
 
-static int local_offset_minutes(int64_t now_ms)
-{
-	time_t now = (time_t)(now_ms / 1000);
-	struct tm local;
-
-	localtime_r(&now, &local);
-	return (int)(local.tm_gmtoff / 60);
-}
-
 /* RFC 3848 */
 static const char *protocol_of(const struct origin *origin)
 {
@@ -253,7 +243,7 @@ void transaction_data(struct transaction *t)
 		.charset = charset_of(&t->origin),
 		.from = sender_of(t),
 		.now_ms = t->draft->received_ms,
-		.offset_minutes = local_offset_minutes(t->draft->received_ms),
+		.offset_minutes = wall_offset_minutes(t->draft->received_ms),
 		.emit = store_content,
 		.ctx = t,
 	};

@@ -188,6 +188,15 @@ int64_t wall_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int wall_offset_minutes(int64_t ms)
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm local;
+
+	localtime_r(&seconds, &local);
+	return (int)(local.tm_gmtoff / 60);
+}
+
 void random_bytes(void *data, unsigned len)
 {
 	char *at = data;

@@ -27,6 +27,8 @@ void loop_free(struct loop **loop);
 uint64_t loop_now_ms(const struct loop *loop);
 /* Wall clock, milliseconds since 1970: for dates, never for deadlines. */
 int64_t wall_now_ms(void);
+/* Of the local time zone at that time, east of UTC. */
+int wall_offset_minutes(int64_t ms);
 /* Random bytes from the system. */
 void random_bytes(void *data, unsigned len);
 uint32_t random_u32(void);

@@ -5,11 +5,14 @@
 
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
+#include "relay/notices/notices.h"
 #include "relay/outbound/fingerprint.h"
 #include "relay/queue/queue.h"
+#include "relay/report/alerts.h"
 #include "relay/report/log.h"
 
-#define DAY_MS (24 * INT64_C(3600) * 1000)
+#define HOUR_MS (INT64_C(3600) * 1000)
+#define DAY_MS (24 * HOUR_MS)
 
 void outage_init(struct outage *outage, struct services *services,
                  const char *account)
@@ -127,7 +130,8 @@ static struct log_field number_if(bool known, const char *key, int64_t number)
 	return known ? F_INT(key, number) : F_STR(key, NULL);
 }
 
-/* is_new: it has not been said before. */
+/* is_new: it has not been said before.  At a start the queue is not there yet.
+ */
 static void log_begin(const struct outage *outage,
                       const struct account_config *account, bool is_new,
                       uint64_t now_ms)
@@ -143,12 +147,73 @@ static void log_begin(const struct outage *outage,
 	          F_STR("host", account->host), F_STR("reply", trouble->reply),
 	          F_STR("reason", trouble->reason),
 	          F_STR("explanation", trouble->explanation),
-	          F_STR("fix", trouble->fix), F_INT("waiting", waiting.n),
+	          F_STR("fix", trouble->fix),
+	          number_if(is_new || waiting.n > 0, "waiting",
+	                    (int64_t)waiting.n),
 	          number_if(wait != BREAKER_NEVER, "retry_in_ms",
 	                    (int64_t)wait),
 	          number_if(waiting.n > 0, "expires_in_ms",
 	                    waiting.expires_ms - now),
 	          number_if(!is_new, "lasted_ms", now - outage->since_ms));
+}
+
+/* What ends by itself and soon alarms nobody; nor does what a person did.  Of
+ * a provider that stays away the age of the queue tells. */
+static bool is_alarming(const struct outage *outage, int64_t wait_ms)
+{
+	return outage->trouble.kind == BREAKER_LOGIN ||
+	       (outage->trouble.kind == BREAKER_REST && wait_ms >= HOUR_MS);
+}
+
+static void tell_by_mail(const struct outage *outage, const struct alert *alert,
+                         int64_t expires_ms)
+{
+	struct account_alarm alarm = {
+		.account = alert->account,
+		.reason = alert->reason,
+		.title = alert->title,
+		.explanation = alert->explanation,
+		.fix = alert->fix,
+		.reply = alert->reply,
+		.since_ms = outage->since_ms,
+		.waiting = alert->waiting,
+		.expires_ms = expires_ms,
+	};
+
+	if (alert->event == ALERT_ACCOUNT_PAUSED)
+		notices_account_paused(outage->services->notices, &alarm);
+	else
+		notices_account_resumed(outage->services->notices, &alarm);
+}
+
+static void raise_alarm(const struct outage *outage, enum alert_event event)
+{
+	const struct trouble *trouble = &outage->trouble;
+	bool bad = event == ALERT_ACCOUNT_PAUSED;
+	struct queue_waiting waiting;
+	struct alert alert = { .event = event, .account = outage->account,
+		.reason = trouble->reason };
+
+	queue_waiting(outage->services->queue, outage->account, 0, &waiting);
+	alert.waiting = waiting.n;
+	if (bad) {
+		alert.title = trouble->title;
+		alert.explanation = trouble->explanation;
+		alert.fix = trouble->fix;
+		alert.reply = trouble->reply;
+	}
+	alerts_raise(outage->services->alerts, &alert);
+	tell_by_mail(outage, &alert, waiting.n > 0 ? waiting.expires_ms : 0);
+}
+
+/* Once an outage. */
+static void alarm_begin(struct outage *outage, uint64_t now_ms)
+{
+	if (outage->alarmed ||
+	    !is_alarming(outage, (int64_t)outage_wait(outage, now_ms)))
+		return;
+	outage->alarmed = true;
+	raise_alarm(outage, ALERT_ACCOUNT_PAUSED);
 }
 
 static void note_begin(struct outage *outage, const struct trouble *trouble,
@@ -174,41 +239,73 @@ void outage_begin(struct outage *outage, const struct account_config *account,
 	breaker_failure(&outage->breaker, trouble->kind, now_ms,
 	                trouble->wait_ms);
 	log_begin(outage, account, is_new, now_ms);
+	alarm_begin(outage, now_ms);
 	outage_save(outage, account);
 	queue_divert(outage->services->queue);
 }
 
-static const struct trouble held = { BREAKER_OPERATOR, "paused-by-operator",
-	"Account paused by an administrator",
-	"An administrator has paused this account: its mail waits.",
-	"Run \"lanpost account resume ACCOUNT\" when it may send again.",
-	NULL, 0, false };
+static void note_held(struct outage *outage)
+{
+	char *fix = xasprintf("Run \"lanpost account resume %s\" when it may "
+	                      "send again.", outage->account);
+	struct trouble held = { .kind = BREAKER_OPERATOR,
+		.reason = "paused-by-operator",
+		.title = "Account paused by an administrator",
+		.explanation = "An administrator has paused this account: its "
+		               "mail waits.",
+		.fix = fix };
+
+	note_begin(outage, &held, true);
+	free(fix);
+}
 
 void outage_hold(struct outage *outage, const struct account_config *account)
 {
+	bool alarmed = outage_lasts(outage) && outage->alarmed;
+
 	if (outage_is_held(outage))
 		return;
-	note_begin(outage, &held, true);
+	note_held(outage);
+	outage->alarmed = alarmed;
 	breaker_hold(&outage->breaker);
 	log_begin(outage, account, true, 0);
 	outage_save(outage, account);
 	queue_divert(outage->services->queue);
 }
 
+static void note_restored(struct outage *outage,
+                          const struct account_config *account,
+                          const struct account_record *record)
+{
+	struct disposition kept = { .action = DISPOSITION_DONE };
+	struct trouble trouble = { .kind = (enum breaker_trouble)record->state,
+		.reply = record->reply };
+
+	if (trouble.kind == BREAKER_OPERATOR) {
+		note_held(outage);
+		return;
+	}
+	outage_record_words(record, outage->services->config, account, &kept);
+	trouble.reason = kept.reason;
+	trouble.title = kept.title;
+	trouble.explanation = kept.explanation;
+	trouble.fix = kept.fix;
+	note_begin(outage, &trouble, true);
+	disposition_forget(&kept);
+}
+
 /* What is said now is said again, and alarms nobody a second time. */
 void outage_restore(struct outage *outage, const struct account_config *account,
                     const struct account_record *record, uint64_t now_ms)
 {
-	struct trouble trouble;
-
-	if (!outage_record_read(record, &trouble))
+	if (!outage_is_kept((enum breaker_trouble)record->state))
 		return;
-	note_begin(outage, trouble.kind == BREAKER_OPERATOR ? &held : &trouble,
-	           true);
+	note_restored(outage, account, record);
 	outage->since_ms = record->since_ms;
-	outage->alarmed = true;
-	breaker_restore(&outage->breaker, trouble.kind, record->failures,
-	                now_ms, outage_record_wait(record));
+	outage->alarmed =
+		is_alarming(outage, record->retry_ms - record->since_ms);
+	breaker_restore(&outage->breaker, outage->trouble.kind,
+	                record->failures, now_ms, outage_record_wait(record));
 	if (!fingerprint_fits(account, record->fingerprint) &&
 	    !outage_is_held(outage))
 		breaker_hurry(&outage->breaker, now_ms);
@@ -242,6 +339,8 @@ void outage_end(struct outage *outage)
 	if (!was_out)
 		return;
 	log_end(outage);
+	if (outage->alarmed)
+		raise_alarm(outage, ALERT_ACCOUNT_RESUMED);
 	outage_forget(outage);
 	queue_hurry(outage->services->queue, outage->account);
 	queue_divert(outage->services->queue);

@@ -22,6 +22,7 @@
 #define RELAY_OUTBOUND_OUTAGE_H
 
 #include "relay/config/config.h"
+#include "relay/outbound/disposition.h"
 #include "relay/queue/breaker.h"
 #include "relay/queue/store.h"
 #include "relay/services.h"
@@ -96,9 +97,15 @@ void outage_watch(struct outage *outage);
 void outage_save(const struct outage *outage,
                  const struct account_config *account);
 void outage_forget(const struct outage *outage);
-/* The trouble, with strings of the record's; false: of no such kind. */
-bool outage_record_read(const struct account_record *record,
-                        struct trouble *trouble);
+/* Is it of that kind?  A provider that could not be reached is tried at once;
+ * if that follows a refused login, the row of the login stays. */
+bool outage_is_kept(enum breaker_trouble kind);
+/* What the record's reason means, for disposition_forget(); and how long the
+ * account has still to wait. */
+void outage_record_words(const struct account_record *record,
+                         const struct config *config,
+                         const struct account_config *account,
+                         struct disposition *kept);
 uint64_t outage_record_wait(const struct account_record *record);
 
 #endif

@@ -2,13 +2,13 @@
 
 #include "relay/net/loop.h"
 #include "relay/outbound/fingerprint.h"
+#include "relay/policy/send_as.h"
+#include "relay/report/catalogue.h"
 
 /* A clock that jumps must not keep an account out for longer than this. */
 #define WAIT_MAX_MS (48 * INT64_C(3600) * 1000)
 
-/* A provider that could not be reached is tried at once; if it follows a
- * refused login, the row of that stays. */
-static bool is_kept(enum breaker_trouble kind)
+bool outage_is_kept(enum breaker_trouble kind)
 {
 	return kind == BREAKER_LOGIN || kind == BREAKER_REST ||
 	       kind == BREAKER_OPERATOR;
@@ -37,7 +37,7 @@ void outage_save(const struct outage *outage,
 		.retry_ms = retry_of(outage),
 	};
 
-	if (!outage_lasts(outage) || !is_kept(outage->breaker.trouble))
+	if (!outage_lasts(outage) || !outage_is_kept(outage->breaker.trouble))
 		return;
 	fingerprint_make(account, fingerprint);
 	store_save_account(outage->services->store, &record);
@@ -59,17 +59,26 @@ uint64_t outage_record_wait(const struct account_record *record)
 	return left > 0 ? (uint64_t)left : 0;
 }
 
-/* The store keeps the reason; the words belong to it. */
-bool outage_record_read(const struct account_record *record,
-                        struct trouble *trouble)
+static const char *no_words = "The account could not work when lanpost was "
+			      "stopped.";
+static const char *no_fix = "Read the provider's reply; when it is mended, run "
+			    "\"lanpost account resume\".";
+
+/* The store keeps the reason; the words are the catalogue's. */
+void outage_record_words(const struct account_record *record,
+                         const struct config *config,
+                         const struct account_config *account,
+                         struct disposition *kept)
 {
-	*trouble = (struct trouble){
-		.kind = (enum breaker_trouble)record->state,
-		.reason = record->reason,
-		.reply = record->reply,
-		.explanation = "The account could not work when lanpost was "
-		               "stopped, for this reason.",
-		.fix = "Mend it; then run \"lanpost account resume ACCOUNT\".",
-	};
-	return is_kept(trouble->kind);
+	const struct catalogue_entry *entry =
+		record->reason != NULL
+			? catalogue_by_id(config->catalogue, record->reason)
+			: NULL;
+	struct disposition words = { .reason = record->reason,
+		.title = entry ? entry->title : NULL,
+		.explanation = entry ? entry->explanation : no_words,
+		.fix = entry ? entry->fix : no_fix };
+
+	disposition_keep(kept, &words, account->username,
+	                 account_identity(account));
 }

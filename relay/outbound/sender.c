@@ -26,6 +26,13 @@ static const struct rule_config *rule_of(const struct config *config,
 	return copy;
 }
 
+/* What is ours goes out as the account, whichever it is. */
+static bool speaks_for_itself(const struct account_config *account)
+{
+	return account->sender_policy != SENDER_PASS &&
+	       account_identity(account) != NULL;
+}
+
 void sender_decide(const struct config *config, const struct refused *refused,
                    const struct account_config *account,
                    const struct envelope *envelope, struct send_as *out)
@@ -36,6 +43,7 @@ void sender_decide(const struct config *config, const struct refused *refused,
 		.rule = rule_of(config, account, envelope, &copy),
 		.reverse_path = envelope->reverse_path,
 		.header_from = envelope->header_from,
+		.as_itself = envelope->is_notice && speaks_for_itself(account),
 	};
 
 	send_as_decide(&query, out);

@@ -5,7 +5,8 @@
  *
  * The account may be one that takes the place of the message's own (failover).
  * What its rule lets the own account send as, that one sends only if its
- * `senders` cover it, too.
+ * `senders` cover it, too.  A notice goes out as the account itself, whichever it
+ * is, unless that lets everything pass.
  */
 #ifndef RELAY_OUTBOUND_SENDER_H
 #define RELAY_OUTBOUND_SENDER_H

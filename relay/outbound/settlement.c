@@ -5,6 +5,7 @@
 
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
+#include "relay/notices/notice_audience.h"
 #include "relay/queue/schedule.h"
 #include "relay/queue/verdict.h"
 #include "relay/report/log.h"
@@ -304,6 +305,22 @@ static void add_attempt(struct outcome *outcome,
 	outcome->reply = xstrdup(result->reply);
 	outcome->reason = xstrdup(result->disposition.reason);
 	outcome->summary = summary_of(outcome);
+	outcome->sent_as = xstrdup(settlement->sent_as);
+	if (settlement_has_failed(settlement))
+		outcome->dialogue = xstrdup(settlement->dialogue);
+}
+
+bool settlement_has_failed(const struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		if (settlement->results[i].known &&
+		    fate(&settlement->results[i]) != RECIPIENT_DELIVERED)
+			return true;
+	}
+	return false;
 }
 
 /* Whoever is to send it now is not the one that could not. */
@@ -345,6 +362,22 @@ static int64_t wait_of(const struct settlement *settlement, unsigned attempts)
 	                     random_u32());
 }
 
+/* Of those that have failed before this attempt; 0: none has. */
+static int64_t first_failed_ms(const struct envelope *envelope)
+{
+	int64_t first_ms = 0;
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		const struct recipient *to = &envelope->recipients[i];
+
+		if (to->state == RECIPIENT_FAILED &&
+		    (first_ms == 0 || to->finished_ms < first_ms))
+			first_ms = to->finished_ms;
+	}
+	return first_ms;
+}
+
 static struct outcome *make_outcome(const struct settlement *settlement,
                                     bool over)
 {
@@ -365,6 +398,10 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 		outcome->state = MESSAGE_REFUSED;
 	outcome->drop_body = outcome->state == MESSAGE_DELIVERED ||
 	                     outcome->state == MESSAGE_REFUSED;
+	outcome->notice = notice_after(settlement->config, envelope,
+	                               outcome->state,
+	                               first_failed_ms(envelope),
+	                               outcome->ended_ms);
 	return outcome;
 }
 

@@ -101,6 +101,7 @@ struct envelope {
 	bool has_8bit;       /* the body as stored; the header never is */
 	bool body_in_file;   /* else in the database */
 	bool is_notice;      /* one of ours: there is no notice about it */
+	bool is_digest;      /* a notice that tells of many */
 	enum notice_state notice;
 	struct recipient *recipients;
 	size_t n_recipients;

@@ -28,6 +28,7 @@ static void call_done(struct job *job)
 	case JOB_ACCEPT:
 	case JOB_OUTCOME:
 	case JOB_REFUSE:
+	case JOB_NOTICE_SKIP:
 	case JOB_HURRY:
 		if (job->done)
 			job->done(job->ctx, job->error, job->full);
@@ -44,6 +45,12 @@ static void call_done(struct job *job)
 		job->body_done(job->ctx, job->body.bytes, job->body.len,
 			       job->error);
 		break;
+	case JOB_NOTICE_NEWS:
+		job->news_done(job->ctx, &job->news.found, job->error);
+		break;
+	case JOB_NOTICE_DIGEST:
+		job->digest_done(job->ctx, &job->digest.found, job->error);
+		break;
 	case JOB_PURGE:
 	case JOB_FORGET:
 	case JOB_ACCOUNT:
@@ -58,6 +65,8 @@ static void give_away(struct job *job)
 		job->load.n = 0;
 	if (job->type == JOB_LOAD_BODY)
 		job->body.bytes = NULL;
+	if (job->type == JOB_NOTICE_NEWS)
+		job->news.found.has_next = false;
 	if (job->type == JOB_CHANGE && !job->error)
 		job->change.envelope = NULL;
 }
@@ -311,6 +320,62 @@ void store_load_body(struct store *store, message_id id, store_body_cb done,
 
 	job->body_done = done;
 	job->body.id = id;
+	storage_post(&store->storage, job);
+}
+
+static struct notice_told *told_dup(const struct notice_told *told)
+{
+	struct notice_told *copy = xcalloc(1, sizeof(*copy));
+
+	*copy = *told;
+	copy->sender = xstrdup(told->sender);
+	return copy;
+}
+
+void store_notice_news(struct store *store, int64_t made_since_ms,
+		       store_news_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_NOTICE_NEWS, ctx);
+
+	job->news_done = done;
+	job->news.made_since_ms = made_since_ms;
+	storage_post(&store->storage, job);
+}
+
+void store_notice_digest(struct store *store, int64_t until_ms,
+			 const char *sender, size_t n_cases,
+			 store_digest_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_NOTICE_DIGEST, ctx);
+
+	job->digest_done = done;
+	job->digest.limit = n_cases;
+	job->digest.found.until_ms = until_ms;
+	job->digest.found.sender = xstrdup(sender);
+	storage_post(&store->storage, job);
+}
+
+void store_notice(struct store *store, struct envelope *const *notice,
+		  const struct body *body, const struct notice_told *told,
+		  store_done_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_ACCEPT, ctx);
+
+	job->done = done;
+	job->accept.envelopes = notice;
+	job->accept.n = 1;
+	job->accept.body = body;
+	job->told = told_dup(told);
+	storage_post(&store->storage, job);
+}
+
+void store_notice_skip(struct store *store, const struct notice_told *told,
+		       store_done_cb done, void *ctx)
+{
+	struct job *job = job_new(JOB_NOTICE_SKIP, ctx);
+
+	job->done = done;
+	job->told = told_dup(told);
 	storage_post(&store->storage, job);
 }
 

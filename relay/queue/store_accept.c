@@ -97,6 +97,11 @@ static int add_several(struct store_db *db, struct job *job)
 				 : code;
 }
 
+static int add_first(struct store_db *db, struct job *job)
+{
+	return add_message(db, job, job->accept.envelopes[0]);
+}
+
 int accept_write(struct store_db *db, struct job *job)
 {
 	if (job->error)
@@ -106,7 +111,7 @@ int accept_write(struct store_db *db, struct job *job)
 				     "folder of bodies could not be synced");
 		return SQLITE_OK;
 	}
-	return job->accept.n == 1
-		       ? add_message(db, job, job->accept.envelopes[0])
-		       : add_several(db, job);
+	if (job->told)
+		return notice_commit(db, job, add_first);
+	return job->accept.n == 1 ? add_first(db, job) : add_several(db, job);
 }

@@ -5,7 +5,9 @@
  * The storage thread holds the one that writes; a command without a server
  * holds one that reads.  A connection belongs to one thread at a time.
  *
- *   message    what an envelope holds, a row each; ids sort by age
+ *   message    what an envelope holds, a row each; ids sort by age.  is_notice
+ *              is 2 for a digest; of recipients that failed until told_ms a
+ *              notice has told
  *   recipient  (message, n): what became of each
  *   body       data of messages whose body is BODY_IN_DATABASE
  *   attempt    (message, n): the history of deliveries
@@ -63,13 +65,15 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	X(SET_MESSAGE, "UPDATE message SET state = ?2,"                   \
 	  " next_attempt_ms = ?3, finished_ms = ?4, attempts = ?5,"       \
 	  " reason = ?6, body = CASE WHEN ?7 THEN 0 ELSE body END,"       \
-	  " notice = ?8 WHERE id = ?1")                                   \
+	  " notice = CASE WHEN ?8 = 1 THEN 1 ELSE notice END"             \
+	  " WHERE id = ?1")                                               \
 	X(SET_RECIPIENT, "UPDATE recipient SET state = ?3, reply = ?4,"   \
 	  " reason = ?5, finished_ms = ?6 WHERE message = ?1 AND n = ?2") \
 	X(ADD_ATTEMPT, "INSERT INTO attempt (message, n, started_ms,"     \
-	  " ended_ms, account, host, stage, reply, reason, summary)"      \
+	  " ended_ms, account, host, stage, reply, reason, summary,"      \
+	  " sent_as)"                                                     \
 	  " VALUES (?1, (SELECT ifnull(max(n), 0) + 1 FROM attempt"       \
-	  " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")        \
+	  " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")   \
 	X(ADD_DIALOGUE, "INSERT INTO dialogue VALUES (?1,"                \
 	  " (SELECT max(n) FROM attempt WHERE message = ?1), ?2)")        \
 	X(GET_BODY_PLACE, "SELECT body, size FROM message WHERE id = ?")  \
@@ -101,8 +105,37 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " finished_ms FROM recipient WHERE message = ? ORDER BY n")     \
 	X(GET_BODY, "SELECT data, size, checksum FROM message"            \
 	  " JOIN body ON message = id WHERE id = ?")                      \
-	X(GET_QUEUE_IDS, "SELECT id FROM message WHERE state = 0"         \
-	  " UNION ALL SELECT id FROM message WHERE state = 3 ORDER BY 1") \
+	/* left to itself it would walk through all for the order */      \
+	X(GET_QUEUE_IDS,                                                  \
+	  "SELECT id FROM message INDEXED BY message_due"                 \
+	  " WHERE state = 0 UNION ALL "                                   \
+	  "SELECT id FROM message INDEXED BY message_held"                \
+	  " WHERE state = 3 ORDER BY 1")                                  \
+	/* notices */                                                     \
+	X(GET_NOTICES_MADE, "SELECT is_notice, received_ms FROM message"  \
+	  " WHERE is_notice > 0 AND received_ms > ? ORDER BY received_ms" \
+	  " LIMIT ?")                                                     \
+	X(COUNT_NOTICES_DUE, "SELECT count(*) FROM (SELECT 1 FROM message" \
+	  " WHERE notice = 1 LIMIT ?)")                                   \
+	X(GET_NOTICES_SINCE, "SELECT ifnull(min(finished_ms), 0)"         \
+	  " FROM message WHERE notice = 1 AND finished_ms > 0")           \
+	X(GET_NOTICES_DUE, "SELECT " MESSAGE_COLUMNS ", told_ms"          \
+	  " FROM message WHERE notice = 1 AND finished_ms <= ?1"          \
+	  " AND (?2 IS NULL OR reverse_path = ?2)"                        \
+	  " ORDER BY finished_ms, id LIMIT ?3")                           \
+	X(GET_NOTICE_REASONS, "SELECT reason, count(*) AS n FROM message" \
+	  " WHERE notice = 1 AND finished_ms <= ?1"                       \
+	  " AND (?2 IS NULL OR reverse_path = ?2)"                        \
+	  " GROUP BY reason ORDER BY n DESC, reason")                     \
+	X(GET_LAST_ATTEMPT, "SELECT ended_ms, account, host, reason"      \
+	  " FROM attempt WHERE message = ? ORDER BY n DESC LIMIT 1")      \
+	X(SET_TOLD, "UPDATE message SET told_ms = ?2, notice = CASE WHEN" \
+	  " EXISTS (SELECT 1 FROM recipient WHERE message = ?1 AND"       \
+	  " state = 2 AND finished_ms > ?2) THEN 1 ELSE 2 END"            \
+	  " WHERE id = ?1 AND notice = 1")                                \
+	X(SET_TOLD_UNTIL, "UPDATE message SET notice = 2, told_ms = ?1"   \
+	  " WHERE notice = 1 AND finished_ms <= ?1"                       \
+	  " AND (?2 IS NULL OR reverse_path = ?2)")                       \
 	X(GET_QUEUE_TOTALS, "SELECT count(*), total(next_attempt_ms <= ?),"  \
 	  " min(id) FROM message INDEXED BY message_due WHERE state = 0") \
 	/* history: what struct history_filter says, in the columns */     \
@@ -110,12 +143,13 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE id >= ?1 AND " HISTORY_FILTER                           \
 	  " ORDER BY id DESC LIMIT ?7")                                   \
 	X(GET_UNFINISHED_IDS,                                             \
-	  "SELECT id FROM message WHERE state = 0 AND "                   \
-	  HISTORY_FILTER " UNION ALL "                                    \
-	  "SELECT id FROM message WHERE state = 3 AND "                   \
-	  HISTORY_FILTER " ORDER BY 1 DESC LIMIT ?7")                     \
+	  "SELECT id FROM message INDEXED BY message_due"                 \
+	  " WHERE state = 0 AND " HISTORY_FILTER " UNION ALL "            \
+	  "SELECT id FROM message INDEXED BY message_held"                \
+	  " WHERE state = 3 AND " HISTORY_FILTER                          \
+	  " ORDER BY 1 DESC LIMIT ?7")                                    \
 	X(GET_ATTEMPTS, "SELECT n, started_ms, ended_ms, account, host,"  \
-	  " stage, reply, reason, summary, text FROM attempt AS a"        \
+	  " stage, reply, reason, summary, text, sent_as FROM attempt"    \
 	  " LEFT JOIN dialogue AS d USING (message, n)"                   \
 	  " WHERE message = ? ORDER BY n")                                \
 	/* refused senders */                                             \
@@ -142,7 +176,7 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE state IN (2, 5) AND body <> 0 AND finished_ms < ?"      \
 	  " LIMIT ?")                                                     \
 	X(SET_BODY_GONE, "UPDATE message SET body = 0 WHERE id = ?")      \
-	X(GET_AGES, "SELECT id, state, received_ms FROM message"          \
+	X(GET_AGES, "SELECT id, state, received_ms, notice FROM message"  \
 	  " WHERE id > ? ORDER BY id LIMIT ?")                            \
 	X(DROP_RECIPIENTS, "DELETE FROM recipient WHERE message = ?")     \
 	X(DROP_ATTEMPTS, "DELETE FROM attempt WHERE message = ?")         \
@@ -156,9 +190,10 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE state = ? AND body <> 2 AND (body = 0 OR size IS NOT"   \
 	  " (SELECT length(data) FROM body WHERE message = m.id))")       \
 	X(FAIL_MESSAGE, "UPDATE message SET state = 2,"                   \
-	  " finished_ms = ?2, reason = ?3 WHERE id = ?1")                 \
-	X(FAIL_RECIPIENTS, "UPDATE recipient SET state = 2, reply = ?2"   \
-	  " WHERE message = ?1 AND state = 0")                            \
+	  " finished_ms = ?2, reason = ?3, notice = is_notice = 0"        \
+	  " WHERE id = ?1")                                               \
+	X(FAIL_RECIPIENTS, "UPDATE recipient SET state = 2, reply = ?2,"  \
+	  " finished_ms = ?3 WHERE message = ?1 AND state = 0")           \
 	X(GET_QUEUED_SUM, "SELECT count(*), total(size) FROM message"     \
 	  " WHERE state = 0")                                             \
 	X(GET_HELD_SUM, "SELECT count(*), total(size) FROM message"       \

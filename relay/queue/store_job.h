@@ -10,6 +10,7 @@
 
 #include "relay/queue/store.h"
 #include "relay/queue/store_db.h"
+#include "relay/queue/store_notice.h"
 
 enum job_type {
 	JOB_ACCEPT,
@@ -17,11 +18,14 @@ enum job_type {
 	JOB_PURGE,
 	JOB_REFUSE,
 	JOB_FORGET,
+	JOB_NOTICE_SKIP,
 	JOB_ACCOUNT,
 	JOB_CHANGE,
 	JOB_HURRY,
 	JOB_LOAD_DUE,  /* from here on they only read */
 	JOB_LOAD_BODY,
+	JOB_NOTICE_NEWS,
+	JOB_NOTICE_DIGEST,
 };
 
 /* A body that no row needs any longer, once the group is committed. */
@@ -39,12 +43,15 @@ struct job {
 		store_change_cb change_done;
 		store_load_cb load_done;
 		store_body_cb body_done;
+		store_news_cb news_done;
+		store_digest_cb digest_done;
 	};
 	void *ctx;
 	char *error; /* NULL: it went well */
 	bool full;
 	struct freed_body *freed;
 	size_t n_freed;
+	struct notice_told *told; /* of a notice; NULL: it is none */
 	union {
 		struct {
 			struct envelope *const *envelopes;
@@ -77,6 +84,14 @@ struct job {
 			char *bytes;
 			size_t len;
 		} body;
+		struct {
+			int64_t made_since_ms;
+			struct notice_news found;
+		} news;
+		struct {
+			size_t limit;
+			struct notice_digest found;
+		} digest;
 	};
 };
 
@@ -112,6 +127,16 @@ void accept_name_files(struct spool *spool, struct job *job);
 int accept_write(struct store_db *db, struct job *job);
 /* On the loop, when it has failed: what was made for it is taken back. */
 void accept_undo(struct spool *spool, struct loop *loop, const struct job *job);
+
+/* ---- store_notice.c ---- */
+
+/* What they own. */
+void notice_job_free(struct job *job);
+int notice_read(struct store_db *db, struct job *job);
+/* In a savepoint, so that it can be undone when job->error is set: what is told
+ * of, then the notice, if there is one. */
+int notice_commit(struct store_db *db, struct job *job,
+                 int (*add)(struct store_db *db, struct job *job));
 
 /* ---- outcome.c ---- */
 

@@ -68,6 +68,7 @@ void job_free(struct job *job)
 			envelope_free(&job->load.envelopes[i]);
 		free(job->load.envelopes);
 	}
+	notice_job_free(job);
 	free(job->freed);
 	free(job->error);
 	free(job);
@@ -129,6 +130,7 @@ static int add_attempt(struct store_db *db, const struct outcome *outcome)
 	db_bind_text(s, 7, outcome->reply);
 	db_bind_text(s, 8, outcome->reason);
 	db_bind_text(s, 9, outcome->summary);
+	db_bind_text(s, 10, outcome->sent_as);
 	return db_run(s);
 }
 
@@ -206,6 +208,8 @@ int job_write(struct store_db *db, struct job *job)
 	case JOB_REFUSE:
 	case JOB_FORGET:
 		return refused_write(db, job);
+	case JOB_NOTICE_SKIP:
+		return notice_commit(db, job, NULL);
 	case JOB_ACCOUNT:
 		return account_write(db, job);
 	case JOB_CHANGE:
@@ -214,6 +218,8 @@ int job_write(struct store_db *db, struct job *job)
 		return change_hurry(db, job);
 	case JOB_LOAD_DUE:
 	case JOB_LOAD_BODY:
+	case JOB_NOTICE_NEWS:
+	case JOB_NOTICE_DIGEST:
 		break;
 	}
 	return SQLITE_OK;
@@ -286,10 +292,18 @@ static int load_body(struct store_db *db, struct job *job)
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+static int read_by_type(struct store_db *db, struct job *job)
+{
+	if (job->type == JOB_LOAD_DUE)
+		return load_due(db, job);
+	if (job->type == JOB_LOAD_BODY)
+		return load_body(db, job);
+	return notice_read(db, job);
+}
+
 void job_read(struct store_db *db, struct job *job)
 {
-	int code = job->type == JOB_LOAD_DUE ? load_due(db, job)
-					     : load_body(db, job);
+	int code = read_by_type(db, job);
 
 	if (code == SQLITE_OK)
 		return;

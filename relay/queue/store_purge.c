@@ -55,15 +55,18 @@ static enum age judge(sqlite3_stmt *row, int64_t history_ms, int64_t now_ms)
 {
 	int64_t state = sqlite3_column_int64(row, 1);
 	int64_t received_ms = sqlite3_column_int64(row, 2);
+	bool is_told = sqlite3_column_int64(row, 3) != NOTICE_DUE;
 
 	if (received_ms >= history_ms)
 		return received_ms <= now_ms ? AGE_YOUNG : AGE_KEPT;
-	return state == MESSAGE_QUEUED || state == MESSAGE_HELD ? AGE_KEPT
-								: AGE_OLD;
+	return state == MESSAGE_QUEUED || state == MESSAGE_HELD || !is_told
+		       ? AGE_KEPT
+		       : AGE_OLD;
 }
 
 /* Ids sort by age: walk from the oldest until one is young, and next time go
- * on behind those that stay (queued, held) once a step held nothing else. */
+ * on behind those that stay (queued, held, untold) once a step held nothing
+ * else. */
 static int find_old(struct store_db *db, int64_t history_ms, struct batch *batch)
 {
 	sqlite3_stmt *s = db_statement(db, SQL_GET_AGES);

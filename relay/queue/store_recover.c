@@ -136,10 +136,11 @@ static int find_broken(struct store_db *db, enum message_state state,
 static int fail_message(struct store_db *db, message_id id)
 {
 	sqlite3_stmt *s = db_statement(db, SQL_FAIL_MESSAGE);
+	int64_t now_ms = wall_now_ms();
 	int code;
 
 	sqlite3_bind_int64(s, 1, (int64_t)id);
-	sqlite3_bind_int64(s, 2, wall_now_ms());
+	sqlite3_bind_int64(s, 2, now_ms);
 	db_bind_text(s, 3, damaged_reason);
 	code = db_run(s);
 	if (code != SQLITE_OK)
@@ -147,6 +148,7 @@ static int fail_message(struct store_db *db, message_id id)
 	s = db_statement(db, SQL_FAIL_RECIPIENTS);
 	sqlite3_bind_int64(s, 1, (int64_t)id);
 	db_bind_text(s, 2, damaged_reply);
+	sqlite3_bind_int64(s, 3, now_ms);
 	return db_run(s);
 }
 

@@ -69,7 +69,7 @@ void row_bind(sqlite3_stmt *s, const struct envelope *e, enum stored_body body)
 	bind_text(s, COLUMN_DEVICE, e->device);
 	bind_text(s, COLUMN_RULE, e->rule);
 	bind_text(s, COLUMN_CONTENT, e->content);
-	bind_number(s, COLUMN_IS_NOTICE, e->is_notice);
+	bind_number(s, COLUMN_IS_NOTICE, e->is_notice + e->is_digest);
 	bind_number(s, COLUMN_NOTICE, e->notice);
 }
 
@@ -126,6 +126,7 @@ struct envelope *row_read(sqlite3_stmt *s)
 	e->rule = read_text(s, COLUMN_RULE);
 	e->content = read_text(s, COLUMN_CONTENT);
 	e->is_notice = sqlite3_column_int(s, COLUMN_IS_NOTICE) != 0;
+	e->is_digest = sqlite3_column_int(s, COLUMN_IS_NOTICE) == 2;
 	e->notice = read_notice(s);
 	return e;
 }

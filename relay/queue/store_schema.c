@@ -80,11 +80,13 @@ static const char *const steps[] = {
 	 * have been paused */
 	"ALTER TABLE message ADD COLUMN is_notice INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE message ADD COLUMN notice INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE message ADD COLUMN told_ms INTEGER NOT NULL DEFAULT -1;"
 	"ALTER TABLE recipient ADD COLUMN reason TEXT;"
 	"ALTER TABLE recipient ADD COLUMN finished_ms"
 	" INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE attempt ADD COLUMN reason TEXT;"
 	"ALTER TABLE attempt ADD COLUMN summary TEXT;"
+	"ALTER TABLE attempt ADD COLUMN sent_as TEXT;"
 	"CREATE TABLE dialogue ("
 	" message INTEGER NOT NULL,"
 	" n INTEGER NOT NULL,"
@@ -107,7 +109,7 @@ static const char *const steps[] = {
 	"CREATE INDEX message_notice_due ON message (finished_ms)"
 	" WHERE notice = 1;"
 	"CREATE INDEX message_is_notice ON message (received_ms)"
-	" WHERE is_notice = 1;",
+	" WHERE is_notice > 0;",
 };
 
 enum { NEWEST = sizeof(steps) / sizeof(*steps) };

@@ -33,10 +33,13 @@
 	X(UPSTREAM_CONNECTED, "upstream-connected")                     \
 	X(UPSTREAM_FAILED, "upstream-failed")                           \
 	X(TLS_ERROR, "tls-error") X(REPAIRED, "repaired")               \
+	X(NOTICE_SENT, "notice-sent")                                   \
 	X(DISK_LOW, "disk-low")                                         \
 	X(RECOVERED, "recovered")   /* what the spool held at start */  \
 	X(WARNING, "warning")       /* a risk in the configuration */   \
 	X(CERTIFICATE, "certificate") /* of a listener, as loaded */    \
+	X(ALERT_SENT, "alert-sent")   /* to alert_webhook */            \
+	X(ALERT_FAILED, "alert-failed")                                 \
 	X(DIALOGUE, "dialogue")     /* at debug: SMTP lines, masked */  \
 	X(LOG_DROPPED, "log-dropped")
 

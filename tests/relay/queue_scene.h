@@ -18,6 +18,9 @@ struct queue_scene {
 	char heard_account[64];  /* of the last one */
 	/* Whatever is for the first goes by the second, if they are set. */
 	const char *out, *instead;
+	/* Told of failures, if it is set. */
+	void (*notice_due)(void *ctx);
+	void *notice_ctx;
 	/* of the wait under way */
 	bool (*done)(struct queue_scene *scene);
 	struct timer *tick;
@@ -30,6 +33,14 @@ static inline void queue_scene_on_ready(void *ctx, const char *account)
 	scene->heard++;
 	snprintf(scene->heard_account, sizeof(scene->heard_account), "%s",
 	         account);
+}
+
+static inline void queue_scene_on_notice_due(void *ctx)
+{
+	struct queue_scene *scene = ctx;
+
+	if (scene->notice_due != NULL)
+		scene->notice_due(scene->notice_ctx);
 }
 
 static inline const char *
@@ -51,7 +62,7 @@ static inline bool queue_scene_open(struct queue_scene *scene,
 		(char *)"LANPOST_RELAY_HOSTNAME=relay.example", NULL
 	};
 	static const struct queue_callbacks callbacks = { queue_scene_route,
-		queue_scene_on_ready };
+		queue_scene_on_ready, queue_scene_on_notice_due };
 	struct config_error error = { NULL };
 
 	memset(scene, 0, sizeof(*scene));

@@ -19,6 +19,9 @@ enum step {
 	SUCCESS,
 	LOGIN,      /* breaker_failure() with this trouble */
 	UNREACHABLE,
+	REST,
+	HOLD,       /* breaker_hold() */
+	HURRY,      /* breaker_hurry() */
 	LOST,       /* breaker_probe_lost() */
 	IS_CLOSED, IS_OPEN, IS_HALF_OPEN,
 };
@@ -26,12 +29,12 @@ enum step {
 struct move {
 	enum step step;
 	uint64_t after_ms; /* the clock goes on by so much before it */
-	uint64_t wait_ms;  /* of UNREACHABLE */
+	uint64_t wait_ms;  /* of the trouble */
 };
 
 static const struct {
 	const char *name;
-	struct move moves[24];
+	struct move moves[26];
 } stories[] = {
 	{ .name = "all is well",
 	  .moves = { { IS_CLOSED }, { ALLOWED }, { ALLOWED, 1 }, { SUCCESS },
@@ -67,6 +70,45 @@ static const struct {
 	  .moves = { { UNREACHABLE, 0, MINUTES(1) }, { ALLOWED, MINUTES(1) },
 	             { UNREACHABLE, 0, MINUTES(1) }, { ALLOWED, MINUTES(1) },
 	             { LOGIN }, { REFUSED, MINUTES(30) - 1 }, { ALLOWED, 1 } } },
+	{ .name = "a login that is refused with a time waits for it each time",
+	  .moves = { { LOGIN, 0, HOURS(24) }, { REFUSED, HOURS(24) - 1 },
+	             { ALLOWED, 1 }, { LOGIN, 0, HOURS(24) },
+	             { REFUSED, HOURS(24) - 1 }, { ALLOWED, 1 },
+	             { LOGIN }, { REFUSED, HOURS(6) - 1 }, { ALLOWED, 1 } } },
+	{ .name = "a rest is as long as it is said to be",
+	  .moves = { { REST, 0, HOURS(1) }, { IS_OPEN },
+	             { REFUSED, HOURS(1) - 1 }, { ALLOWED, 1 }, { REFUSED },
+	             { REST, 0, HOURS(1) }, { REFUSED, HOURS(1) - 1 },
+	             { ALLOWED, 1 }, { SUCCESS }, { IS_CLOSED } } },
+	{ .name = "a short rest that did not help grows, up to four times",
+	  .moves = { { REST, 0, MINUTES(2) }, { REFUSED, MINUTES(2) - 1 },
+	             { ALLOWED, 1 }, { REST, 0, MINUTES(2) },
+	             { REFUSED, MINUTES(4) - 1 }, { ALLOWED, 1 },
+	             { REST, 0, MINUTES(2) }, { REFUSED, MINUTES(8) - 1 },
+	             { ALLOWED, 1 }, { REST, 0, MINUTES(2) },
+	             { REFUSED, MINUTES(8) - 1 }, { ALLOWED, 1 } } },
+	{ .name = "a rest of ten minutes is not short",
+	  .moves = { { REST, 0, MINUTES(10) }, { ALLOWED, MINUTES(10) },
+	             { REST, 0, MINUTES(10) }, { REFUSED, MINUTES(10) - 1 },
+	             { ALLOWED, 1 } } },
+	{ .name = "a rest of which nobody said how long is five minutes",
+	  .moves = { { REST }, { REFUSED, MINUTES(5) - 1 }, { ALLOWED, 1 } } },
+	{ .name = "what a person holds is never tried by itself",
+	  .moves = { { HOLD }, { IS_OPEN }, { REFUSED },
+	             { REFUSED, HOURS(24 * 365 * 50) }, { IS_OPEN },
+	             { SUCCESS }, { ALLOWED } } },
+	{ .name = "a person holds what is paused already",
+	  .moves = { { LOGIN }, { HOLD }, { REFUSED, HOURS(24) },
+	             { SUCCESS }, { LOGIN }, { REFUSED, MINUTES(30) - 1 },
+	             { ALLOWED, 1 } } },
+	{ .name = "what is mended is tried at once, and its waits begin anew",
+	  .moves = { { LOGIN }, { ALLOWED, MINUTES(30) }, { LOGIN },
+	             { REFUSED, MINUTES(1) }, { HURRY }, { ALLOWED },
+	             { IS_HALF_OPEN }, { REFUSED }, { LOGIN },
+	             { REFUSED, MINUTES(30) - 1 }, { ALLOWED, 1 } } },
+	{ .name = "there is nothing to hurry where nothing is wrong",
+	  .moves = { { HURRY }, { IS_CLOSED }, { LOGIN },
+	             { ALLOWED, MINUTES(30) }, { HURRY }, { IS_HALF_OPEN } } },
 	{ .name = "a lost probe lets another one through",
 	  .moves = { { LOGIN }, { ALLOWED, MINUTES(30) }, { REFUSED },
 	             { LOST }, { ALLOWED, HOURS(12) }, { SUCCESS },
@@ -106,8 +148,16 @@ static void play(const char *name, struct breaker *breaker, uint64_t now,
 		breaker_success(breaker);
 		break;
 	case LOGIN:
-		/* It has waits of its own. */
-		breaker_failure(breaker, BREAKER_LOGIN, now, 1);
+		breaker_failure(breaker, BREAKER_LOGIN, now, move->wait_ms);
+		break;
+	case REST:
+		breaker_failure(breaker, BREAKER_REST, now, move->wait_ms);
+		break;
+	case HOLD:
+		breaker_hold(breaker);
+		break;
+	case HURRY:
+		breaker_hurry(breaker, now);
 		break;
 	case UNREACHABLE:
 		breaker_failure(breaker, BREAKER_UNREACHABLE, now,
@@ -158,6 +208,21 @@ static void test_more_refusals_bring_no_sooner_probe(void **state)
 	assert_true(breaker_allows(&breaker, START + 4 + HOURS(12)));
 }
 
+/* As the store has it. */
+static void test_restored(void **state)
+{
+	struct breaker breaker;
+
+	(void)state;
+	breaker_restore(&breaker, BREAKER_LOGIN, 3, START, MINUTES(7));
+	assert_false(breaker_allows(&breaker, START + MINUTES(7) - 1));
+	assert_true(breaker_allows(&breaker, START + MINUTES(7)));
+	breaker_failure(&breaker, BREAKER_LOGIN, START, 0);
+	assert_false(breaker_allows(&breaker, START + HOURS(12) - 1));
+	breaker_restore(&breaker, BREAKER_OPERATOR, 0, START, 0);
+	assert_false(breaker_allows(&breaker, START + HOURS(1000)));
+}
+
 /* Half-open never lasts for ever: one of the three verdicts frees it. */
 static void test_a_year_of_random_weather(void **state)
 {
@@ -191,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stories),
 		cmocka_unit_test(test_more_refusals_bring_no_sooner_probe),
+		cmocka_unit_test(test_restored),
 		cmocka_unit_test(test_a_year_of_random_weather),
 	};
 
