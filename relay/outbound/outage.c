@@ -130,7 +130,8 @@ static struct log_field number_if(bool known, const char *key, int64_t number)
 	return known ? F_INT(key, number) : F_STR(key, NULL);
 }
 
-/* is_new: it has not been said before. */
+/* is_new: it has not been said before.  At a start the queue is not there yet.
+ */
 static void log_begin(const struct outage *outage,
                       const struct account_config *account, bool is_new,
                       uint64_t now_ms)
@@ -146,7 +147,9 @@ static void log_begin(const struct outage *outage,
 	          F_STR("host", account->host), F_STR("reply", trouble->reply),
 	          F_STR("reason", trouble->reason),
 	          F_STR("explanation", trouble->explanation),
-	          F_STR("fix", trouble->fix), F_INT("waiting", waiting.n),
+	          F_STR("fix", trouble->fix),
+	          number_if(is_new || waiting.n > 0, "waiting",
+	                    (int64_t)waiting.n),
 	          number_if(wait != BREAKER_NEVER, "retry_in_ms",
 	                    (int64_t)wait),
 	          number_if(waiting.n > 0, "expires_in_ms",

@@ -129,15 +129,11 @@ void queue_free(struct queue **queue_p)
 
 	if (queue == NULL)
 		return;
+	queue_free_lanes(queue);
 	for (i = 0; i < BUCKETS; i++) {
 		while (queue->buckets[i] != NULL)
 			message_dismiss(queue->buckets[i]);
 	}
-	for (i = 0; i < queue->n_lanes; i++) {
-		free(queue->lanes[i]->account);
-		free(queue->lanes[i]);
-	}
-	free(queue->lanes);
 	heap_free(&queue->waiting);
 	timer_free(&queue->timer);
 	free(queue);
@@ -146,20 +142,27 @@ void queue_free(struct queue **queue_p)
 
 /* ---- what does not fit in memory ---- */
 
-/* Room for one that is due then: if there is none, one that waits for longer
- * goes back to the store. */
-static bool make_room(struct queue *queue, int64_t due_ms)
+/* Room for this one: if there is none, one that waits for longer goes back to
+ * the store, or one of a client that has many more. */
+static bool make_room(struct queue *queue, const struct envelope *envelope)
 {
-	struct message *last;
+	struct message *other;
 
 	if (queue->resident < QUEUE_RESIDENT_MAX)
 		return true;
 	queue->more_in_store = true;
-	last = queue_last_waiting(queue);
-	if (last == NULL || last->envelope->next_attempt_ms <= due_ms)
+	other = queue_last_waiting(queue);
+	if (other != NULL &&
+	    other->envelope->next_attempt_ms > envelope->next_attempt_ms) {
+		message_stop_waiting(other);
+		message_dismiss(other);
+		return true;
+	}
+	other = queue_crowding_out(queue, envelope);
+	if (other == NULL)
 		return false;
-	message_stop_waiting(last);
-	message_dismiss(last);
+	message_leave_lane(other);
+	message_dismiss(other);
 	return true;
 }
 
@@ -168,7 +171,7 @@ void queue_admit(struct queue *queue, struct envelope **envelope)
 	if (change_adopts(queue, envelope, NULL))
 		return;
 	if (queue_find(queue, (*envelope)->id) != NULL ||
-	    !make_room(queue, (*envelope)->next_attempt_ms))
+	    !make_room(queue, *envelope))
 		envelope_free(envelope);
 	else
 		message_make_waiting(message_admit(queue, envelope));
@@ -210,7 +213,7 @@ void queue_add(struct queue *queue, struct envelope **envelope, char *bytes)
 
 	if (change_adopts(queue, envelope, bytes))
 		return;
-	if (!make_room(queue, (*envelope)->next_attempt_ms)) {
+	if (!make_room(queue, *envelope)) {
 		envelope_free(envelope);
 		free(bytes);
 		return;

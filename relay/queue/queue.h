@@ -8,21 +8,22 @@
  *                     | '--put_back---'                   |
  *                     '------- WAITING (heap by time) <---'
  *
- * READY has a lane for each account, oldest first.  Which lane a message joins
- * is asked each time it becomes ready (route): its own account's, or that of
- * one that sends in its place.  When an answer may have changed, queue_divert()
- * asks again for all that are ready.
+ * READY has a lane for each account, in which turns go round the clients
+ * (lane.h).  Which lane a message joins is asked each time it becomes ready
+ * (route): its own account's, or that of one that sends in its place.  When an
+ * answer may have changed, queue_divert() asks again for all that are ready.
  *
- * SAVING is the time in
- * which the outcome is on its way to the disk; should the disk refuse, the
- * message stays there and is saved again when the store is well.
+ * SAVING is the time in which the outcome is on its way to the disk; should the
+ * disk refuse, the message stays there and is saved again when the store is
+ * well.
  *
  * What an operator changes, and be it a message that is not in memory, is in
  * CHANGING until the store has answered: nobody sends it meanwhile.
  *
  * Memory is bounded: at most QUEUE_RESIDENT_MAX messages are held, the rest
- * stay in the store and are loaded as there is room, those due first.  Bodies
- * of fresh small mail are kept for the first attempt, up to 32 MiB in all.
+ * stay in the store and are loaded as there is room, those due first.  A client
+ * that has filled the memory makes room for fresh mail of others.  Bodies of
+ * fresh small mail are kept for the first attempt, up to 32 MiB in all.
  */
 #ifndef RELAY_QUEUE_QUEUE_H
 #define RELAY_QUEUE_QUEUE_H
@@ -64,7 +65,8 @@ const char *queue_route(const struct queue *queue,
  * behind those that wait there. */
 void queue_divert(struct queue *queue);
 
-/* The next message in the account's lane, now ACTIVE; NULL when none is. */
+/* The message whose turn it is in the account's lane, now ACTIVE; NULL when none
+ * is. */
 struct message *queue_take(struct queue *queue, const char *account);
 /* Nothing was tried: back to the front, of another lane if route says so. */
 void queue_put_back(struct queue *queue, struct message *message);
@@ -87,7 +89,7 @@ struct queue_waiting {
  * what happens once an outage or every few seconds, not once a message. */
 void queue_waiting(const struct queue *queue, const char *account,
                    int64_t expiring_before_ms, struct queue_waiting *out);
-/* Visit the ready messages in an account's lane, oldest first. */
+/* Visit the ready messages in an account's lane, as they came. */
 void queue_each_ready(struct queue *queue, const char *account,
                       void (*each)(void *ctx, struct message *message),
                       void *ctx);

@@ -5,9 +5,9 @@
 
 #include "proto/xalloc.h"
 
-static struct lane *lane_of(struct queue *queue, const char *account)
+static struct account_lane *lane_of(struct queue *queue, const char *account)
 {
-	struct lane *lane;
+	struct account_lane *lane;
 	size_t i;
 
 	for (i = 0; i < queue->n_lanes; i++) {
@@ -16,7 +16,7 @@ static struct lane *lane_of(struct queue *queue, const char *account)
 	}
 	lane = xcalloc(1, sizeof *lane);
 	lane->account = xstrdup(account);
-	TAILQ_INIT(&lane->ready);
+	lane->ready = lane_new();
 	queue->lanes = xrealloc(queue->lanes,
 	                        (queue->n_lanes + 1) * sizeof *queue->lanes);
 	queue->lanes[queue->n_lanes++] = lane;
@@ -29,22 +29,38 @@ const char *queue_route(const struct queue *queue,
 	return queue->callbacks->route(queue->ctx, envelope);
 }
 
-static void enter_lane(struct message *message, struct lane *lane,
+static struct message *message_of(struct lane_entry *entry)
+{
+	return entry == NULL
+	               ? NULL
+	               : (struct message *)((char *)entry -
+	                                    offsetof(struct message, turn));
+}
+
+/* Who waits for turns: a device by its name, anybody else by the address; what
+ * lanpost itself writes is a client of its own. */
+static const char *client_of(const struct envelope *envelope)
+{
+	if (envelope->device != NULL)
+		return envelope->device;
+	return envelope->client != NULL ? envelope->client : "";
+}
+
+static void enter_lane(struct message *message, struct account_lane *lane,
                        bool in_front)
 {
+	const struct envelope *envelope = message->envelope;
+
 	message->list = LIST_READY;
 	message->lane = lane;
-	if (in_front)
-		TAILQ_INSERT_HEAD(&lane->ready, message, link);
-	else
-		TAILQ_INSERT_TAIL(&lane->ready, message, link);
-	lane->n++;
+	(in_front ? lane_give_back : lane_add)(
+		lane->ready, &message->turn, client_of(envelope),
+		envelope->reverse_path, envelope->id);
 }
 
 void message_leave_lane(struct message *message)
 {
-	TAILQ_REMOVE(&message->lane->ready, message, link);
-	message->lane->n--;
+	lane_remove(message->lane->ready, &message->turn);
 	message->list = LIST_ACTIVE;
 }
 
@@ -67,15 +83,15 @@ void message_make_due(struct message *message)
 
 /* Those that belong elsewhere now; one that comes into a lane that is looked
  * at later gets the same answer there, and stays. */
-static void divert_lane(struct queue *queue, struct lane *lane)
+static void divert_lane(struct queue *queue, struct account_lane *lane)
 {
-	struct message *message = TAILQ_FIRST(&lane->ready), *next;
+	struct message *message = message_of(lane_first(lane->ready)), *next;
 
 	for (; message != NULL; message = next) {
-		struct lane *now = lane_of(
+		struct account_lane *now = lane_of(
 			queue, queue_route(queue, message->envelope));
 
-		next = TAILQ_NEXT(message, link);
+		next = message_of(lane_after(&message->turn));
 		if (now == lane)
 			continue;
 		message_leave_lane(message);
@@ -101,11 +117,11 @@ void queue_divert(struct queue *queue)
 
 struct message *queue_take(struct queue *queue, const char *account)
 {
-	struct lane *lane = lane_of(queue, account);
-	struct message *message = TAILQ_FIRST(&lane->ready);
+	struct lane *ready = lane_of(queue, account)->ready;
+	struct message *message = message_of(lane_take(ready));
 
 	if (message != NULL)
-		message_leave_lane(message);
+		message->list = LIST_ACTIVE;
 	return message;
 }
 
@@ -126,7 +142,7 @@ void queue_take_this(struct queue *queue, struct message *message)
 
 void queue_put_back(struct queue *queue, struct message *message)
 {
-	struct lane *before = message->lane;
+	struct account_lane *before = message->lane;
 
 	message_make_ready(message, true);
 	if (message->lane != before)
@@ -135,31 +151,34 @@ void queue_put_back(struct queue *queue, struct message *message)
 
 size_t queue_ready(const struct queue *queue, const char *account)
 {
-	return lane_of((struct queue *)queue, account)->n;
+	return lane_count(lane_of((struct queue *)queue, account)->ready);
 }
 
 void queue_each_ready(struct queue *queue, const char *account,
                       void (*each)(void *ctx, struct message *message),
                       void *ctx)
 {
-	struct message *message;
+	struct lane_entry *entry = lane_first(lane_of(queue, account)->ready);
 
-	TAILQ_FOREACH(message, &lane_of(queue, account)->ready, link)
-		each(ctx, message);
+	for (; entry != NULL; entry = lane_after(entry))
+		each(ctx, message_of(entry));
 }
 
 struct message *queue_newest_ready(struct queue *queue, const char *account)
 {
-	return TAILQ_LAST(&lane_of(queue, account)->ready, message_list);
+	return message_of(lane_newest(lane_of(queue, account)->ready));
 }
 
 struct message *queue_take_expired(struct queue *queue, int64_t now_ms)
 {
+	struct lane_entry *entry;
 	struct message *message;
 	size_t i;
 
 	for (i = 0; i < queue->n_lanes; i++) {
-		TAILQ_FOREACH(message, &queue->lanes[i]->ready, link) {
+		entry = lane_first(queue->lanes[i]->ready);
+		for (; entry != NULL; entry = lane_after(entry)) {
+			message = message_of(entry);
 			if (message->envelope->expires_ms <= now_ms) {
 				message_leave_lane(message);
 				return message;
@@ -167,4 +186,26 @@ struct message *queue_take_expired(struct queue *queue, int64_t now_ms)
 		}
 	}
 	return NULL;
+}
+
+struct message *queue_crowding_out(struct queue *queue,
+                                   const struct envelope *envelope)
+{
+	struct lane *ready =
+		lane_of(queue, queue_route(queue, envelope))->ready;
+
+	return message_of(lane_crowd(
+		ready, lane_count_client(ready, client_of(envelope)) + 1));
+}
+
+void queue_free_lanes(struct queue *queue)
+{
+	size_t i;
+
+	for (i = 0; i < queue->n_lanes; i++) {
+		lane_free(&queue->lanes[i]->ready);
+		free(queue->lanes[i]->account);
+		free(queue->lanes[i]);
+	}
+	free(queue->lanes);
 }

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "relay/queue/heap.h"
+#include "relay/queue/lane.h"
 #include "relay/queue/queue.h"
 
 enum {
@@ -29,9 +30,10 @@ struct message {
 	struct envelope *envelope;
 	char *bytes;
 	enum list list;
-	struct lane *lane;
+	struct account_lane *lane;      /* READY, or where it was last */
+	struct lane_entry turn;         /* READY */
 	unsigned told_outage;
-	TAILQ_ENTRY(message) link;      /* READY and SAVING */
+	TAILQ_ENTRY(message) link;      /* SAVING */
 	struct heap_node due;           /* WAITING, monotonic ms */
 	struct message *same_bucket;
 	struct queue *queue;
@@ -49,10 +51,9 @@ struct change {
 };
 
 /* The ready messages of one account. */
-struct lane {
+struct account_lane {
 	char *account;
-	struct message_list ready;
-	size_t n;
+	struct lane *ready;
 	bool gained;                    /* and nobody has been told */
 };
 
@@ -60,7 +61,7 @@ struct queue {
 	struct services *services;
 	const struct queue_callbacks *callbacks;
 	void *ctx;
-	struct lane **lanes;
+	struct account_lane **lanes;
 	size_t n_lanes;
 	struct heap waiting;
 	struct message_list saving;     /* those the disk refused */
@@ -93,6 +94,11 @@ void queue_load_more(struct queue *queue);
 void message_make_ready(struct message *message, bool in_front);
 void message_make_due(struct message *message); /* and says so */
 void message_leave_lane(struct message *message); /* ACTIVE */
+/* A ready one of the client that has most there, if this one's has fewer;
+ * NULL: it is the one that crowds. */
+struct message *queue_crowding_out(struct queue *queue,
+                                   const struct envelope *envelope);
+void queue_free_lanes(struct queue *queue);
 
 /* ---- queue_waiting.c ---- */
 

@@ -87,9 +87,7 @@ static void add_sentence(struct buf *out, const char *text)
 
 static const char *why(const struct alert *alert)
 {
-	return alert->title != NULL ? alert->title
-	       : alert->explanation != NULL ? alert->explanation
-	                                    : alert->reason;
+	return alert->title != NULL ? alert->title : alert->explanation;
 }
 
 static void set_sentence(json_t *object, const struct alert *alert,

@@ -123,7 +123,24 @@ class TestPracticeProvider(unittest.TestCase):
         self.assertEqual(envelope["tls_version"], "TLSv1.3")
         self.assertEqual(provider.stop(), {
             "connections": 1, "logins": 1, "transactions": 1, "messages": 1,
-            "octets": len(MESSAGE)})
+            "octets": len(MESSAGE), "refused": 0})
+
+    def test_limits(self):
+        """As Microsoft 365 says them; what is over them is counted."""
+        provider = self.run_with(
+            "--discard", "--limits", "minute=3 day=7 connections=1 "
+            "recipients=4")
+        self.assertEqual(outcome(provider), "ok")
+        many = [f"{n}@example.net" for n in range(5)]
+        self.assertEqual(outcome(provider, recipients=many), "452")
+        held = provider.client()
+        self.assertEqual(outcome(provider), "432")
+        held.quit()
+        self.assertEqual(outcome(provider, recipients=many[:3]), "554")
+        self.assertEqual(outcome(provider), "ok")
+        self.assertEqual(outcome(provider), "432")
+        counts = provider.stop()
+        self.assertEqual((counts["messages"], counts["refused"]), (3, 4))
 
     def test_journal(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -137,12 +137,13 @@ static void print_counts(void *ctx, int signum)
 
 	(void)signum;
 	printf("connections=%llu logins=%llu transactions=%llu messages=%llu "
-	       "octets=%llu\n",
+	       "octets=%llu refused=%llu\n",
 	       (unsigned long long)provider->counts.connections,
 	       (unsigned long long)provider->counts.logins,
 	       (unsigned long long)provider->counts.transactions,
 	       (unsigned long long)provider->counts.messages,
-	       (unsigned long long)provider->counts.octets);
+	       (unsigned long long)provider->counts.octets,
+	       (unsigned long long)provider->options.limits.refused);
 	fflush(stdout);
 }
 
@@ -257,6 +258,7 @@ int main(int argc, char **argv)
 	mailbox_close(&provider.mailbox);
 	tls_context_unref(&provider.tls);
 	script_free(&provider.script);
+	limits_free(&options->limits);
 	for (size_t i = 0; i < sizeof(provider.retired) /
 	                       sizeof(provider.retired[0]); i++)
 		script_free(&provider.retired[i]);

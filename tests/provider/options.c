@@ -34,6 +34,8 @@
 	X(LATENCY, "latency", "MS", "hold the replies to each flight back")  \
 	X(CAPS, "caps", "LIST", "EHLO keywords\n[" DEFAULT_CAPS "]")         \
 	X(SIZE, "size", "N", "octets a message may have [no limit]")         \
+	X(LIMITS, "limits", "LIST", "how fast one may send: minute=30 "      \
+	  "day=10000\nconnections=3 recipients=500 [no limit]")              \
 	X(SCRIPT, "script", "FILE", "misbehave as it says")                  \
 	X(TRACE, "trace", NULL, "print the dialogue to standard error")      \
 	X(QUIET, "quiet", NULL, "print only the counts")                     \
@@ -165,6 +167,10 @@ static void set(struct options *to, enum option_id option, const char *value)
 		break;
 	case OPTION_CAPS: to->caps = caps_of(value); break;
 	case OPTION_SIZE: to->size = number(option, value, UINT64_MAX); break;
+	case OPTION_LIMITS:
+		if (!limits_parse(&to->limits, text_of(value)))
+			usage("--limits: \"%s\" is no list of limits", value);
+		break;
 	case OPTION_SCRIPT: to->script = value; break;
 	case OPTION_TRACE: to->trace = true; break;
 	case OPTION_QUIET: to->quiet = true; break;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "tests/provider/limits.h"
 
 enum tls_mode { TLS_MODE_STARTTLS, TLS_MODE_IMPLICIT, TLS_MODE_NONE };
 
@@ -22,6 +23,7 @@ struct options {
 	unsigned latency_ms;
 	unsigned caps;              /* SMTP_CAP() bits, without STARTTLS, AUTH */
 	uint64_t size;              /* 0: no limit */
+	struct limits limits;
 };
 
 /* Ends the process with 0 after --help, with 64 when it is not understood. */

@@ -136,12 +136,26 @@ static void ask_mail(struct session *session,
 	session_carry_out(session, &verdict);
 }
 
+static size_t count_recipients(const struct session *session)
+{
+	struct text rest = buf_text(&session->envelope.recipients), line;
+	size_t n = 0;
+
+	while (text_token(&rest, '\n', &line))
+		n += line.len > 0;
+	return n;
+}
+
 static void ask_rcpt(struct session *session,
                      const struct smtp_server_event *event)
 {
 	struct text recipient = event->rcpt.path.address;
-	struct verdict verdict = verdict_for(session, STAGE_RCPT, recipient, 0,
-		smtp_reply_make(250, "2.1.5", "Recipient ok"));
+	struct smtp_reply usual = smtp_reply_make(250, "2.1.5", "Recipient ok");
+	struct verdict verdict;
+
+	limits_recipient(&session->provider->options.limits,
+	                 count_recipients(session), &usual);
+	verdict = verdict_for(session, STAGE_RCPT, recipient, 0, usual);
 
 	if (verdict_says_yes(&verdict)) {
 		buf_text_append(&session->envelope.recipients, recipient);
@@ -279,12 +293,29 @@ void session_rest(struct session *session)
 		session_start_delay(session, verdict.rule->amount);
 }
 
+static uint64_t count_sessions(const struct session *session)
+{
+	const struct session *other = session->provider->sessions;
+	uint64_t n = 0;
+
+	for (; other != NULL; other = other->next)
+		n++;
+	return n;
+}
+
 static void ask_data_end(struct session *session,
                          const struct smtp_server_event *event)
 {
-	struct verdict verdict = verdict_for_message(session, STAGE_DATA_END, 0,
-		smtp_reply_make(250, "2.0.0", "Message taken"));
-	bool take = verdict_says_yes(&verdict) || (verdict.rule && verdict.rule->keep);
+	struct smtp_reply usual = smtp_reply_make(250, "2.0.0",
+	                                          "Message taken");
+	struct verdict verdict;
+	bool take;
+
+	limits_message(&session->provider->options.limits,
+	               count_recipients(session), count_sessions(session),
+	               loop_now_ms(session->provider->loop), &usual);
+	verdict = verdict_for_message(session, STAGE_DATA_END, 0, usual);
+	take = verdict_says_yes(&verdict) || (verdict.rule && verdict.rule->keep);
 
 	if (take && !take_message(session, event->data_end->octets))
 		verdict = (struct verdict){ .reply = smtp_reply_make(452,
