@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/sasl_mask.h"
 #include "proto/xalloc.h"
 
 enum {
 	OUTPUT_MAX = 64 * 1024 * 1024,
-	SHOWN_MAX = 200 /* octets of what is no reply */
+	SHOWN_MAX = 200,  /* octets of what is no reply */
+	TRACED_MAX = 1024 /* of a line of one */
 };
 
 /* ---- words ---- */
@@ -138,16 +140,37 @@ void client_trace(struct smtp_client *client, enum smtp_side side,
 		                            line);
 }
 
+static void trace_reply_line(struct smtp_client *client,
+                             const struct smtp_reply *reply, struct text line,
+                             bool last)
+{
+	char said[TRACED_MAX], status[16];
+	int len;
+
+	smtp_status_string(&reply->status, status);
+	len = snprintf(said, sizeof said, "%03d%c%s%s", reply->code,
+	               last ? ' ' : '-', status,
+	               status[0] != '\0' && line.len > 0 ? " " : "");
+	if (line.len > sizeof said - (size_t)len)
+		line.len = sizeof said - (size_t)len;
+	if (line.len > 0)
+		memcpy(said + len, line.data, line.len);
+	client_trace(client, SMTP_SIDE_SERVER,
+	             text_make(said, (size_t)len + line.len));
+}
+
+/* As it came, line by line. */
 static void trace_reply(struct smtp_client *client,
                         const struct smtp_reply *reply)
 {
-	struct buf line = BUF_INIT(128 * 1024);
+	struct text rest = reply->text, line = text_of("");
 
 	if (client->settings.trace.line == NULL)
 		return;
-	smtp_reply_line(&line, reply);
-	client_trace(client, SMTP_SIDE_SERVER, buf_text(&line));
-	buf_free(&line);
+	do {
+		text_token(&rest, '\n', &line);
+		trace_reply_line(client, reply, line, rest.len == 0);
+	} while (rest.len > 0);
 }
 
 void client_say(struct smtp_client *client, const char *format, ...)
@@ -241,11 +264,31 @@ static client_got_fn *const meanings[] = {
 	[SMTP_STAGE_QUIT] = got_quit,
 };
 
+static bool has_secret(const struct smtp_client *client)
+{
+	const struct sasl_credentials *who = client->settings.credentials;
+
+	return who != NULL && who->secret[0] != '\0';
+}
+
+/* What follows AUTH may echo the secret until the login is through, and
+ * refusals later, too, if the owner leaves it to us.  What came before cannot;
+ * a short secret must not be sought in the words of EHLO. */
+static bool may_echo(const struct smtp_client *client,
+                     const struct smtp_reply *reply)
+{
+	return has_secret(client) && client->mechanism != NULL &&
+	       (client->state == WALKING || reply->code >= 400);
+}
+
 static struct text without_secrets(struct smtp_client *client,
                                    struct text said)
 {
+	if (!has_secret(client))
+		return said;
 	buf_clear(&client->failure_words);
-	client_mask_secrets(client, &client->failure_words, said);
+	sasl_mask_secrets(client->settings.credentials,
+	                  &client->failure_words, said);
 	return buf_text(&client->failure_words);
 }
 
@@ -255,7 +298,7 @@ got_reply(struct smtp_client *client, struct smtp_reply *reply,
 {
 	struct expected expected;
 
-	if (client_has_secret(client))
+	if (may_echo(client, reply))
 		reply->text = without_secrets(client, reply->text);
 	trace_reply(client, reply);
 	if (client->n_expected == 0)
@@ -281,6 +324,7 @@ static enum smtp_client_event_type got_garbage(struct smtp_client *client,
 	words.text = without_secrets(client, rest);
 	if (words.text.len > SHOWN_MAX)
 		words.text.len = SHOWN_MAX;
+	client_trace(client, SMTP_SIDE_SERVER, words.text);
 	return client_fail(client, event, smtp_client_stage(client),
 	            SMTP_PROBLEM_SYNTAX, &words);
 }

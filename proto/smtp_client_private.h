@@ -81,13 +81,6 @@ client_got_fn(struct smtp_client *client, const struct expected *expected,
 client_got_fn client_got_greeting, client_got_ehlo, client_got_starttls,
 	client_got_auth;
 
-/* Append what a server said, with the password and what it was sent as put out
- * of sight: some servers echo what they refuse.  The owner empties the secret
- * when the login is through; there is nothing to mask then. */
-bool client_has_secret(const struct smtp_client *client);
-void client_mask_secrets(const struct smtp_client *client, struct buf *out,
-                         struct text said);
-
 /* smtp_client_mail.c */
 client_got_fn client_got_mail, client_got_rcpt, client_got_data,
 	client_got_data_end;

@@ -47,6 +47,18 @@ struct text utf8_cut(struct text text, size_t max)
 	return text_make(text.data, len);
 }
 
+void utf8_mend(char *data, size_t len)
+{
+	size_t i = 0, n;
+
+	while (i < len) {
+		n = utf8_length((const unsigned char *)data + i, len - i);
+		if (n == 0 || data[i] == '\0')
+			data[i] = '?';
+		i += n > 0 ? n : 1;
+	}
+}
+
 /* RFC 3629 4: what may follow depends on the first octet. */
 static void begin_character(struct utf8_check *check, unsigned char c)
 {

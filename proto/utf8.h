@@ -9,8 +9,10 @@
 bool utf8_is_valid(struct text text); /* ASCII is, too */
 /* At most max octets from the beginning, no character cut in two. */
 struct text utf8_cut(struct text text, size_t max);
+/* Make a C string of it in place: what is no UTF-8, and NUL, becomes '?'. */
+void utf8_mend(char *data, size_t len);
 
-/* The same for text that comes in pieces, cut anywhere. */
+/* Whether it is, for text that comes in pieces, cut anywhere. */
 struct utf8_check {
 	bool failed;
 	unsigned wanted;          /* octets of the character still to come */

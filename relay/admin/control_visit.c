@@ -87,17 +87,17 @@ static void add_allow(struct MHD_Response *response, const char *path)
 	buf_free(&methods);
 }
 
-static enum MHD_Result send_answer(struct visit *visit)
+static struct MHD_Response *make_response(const struct request *request)
 {
-	struct request *request = &visit->request;
-	char *text = json_dumps(request->answer,
-	                        JSON_INDENT(2) | JSON_ENCODE_ANY);
+	char *text = json_dumps(request->answer, JSON_INDENT(2));
 	struct MHD_Response *response;
-	enum MHD_Result result;
+	char *lines;
 
 	if (text == NULL)
-		return MHD_NO;
-	response = MHD_create_response_from_buffer(strlen(text), text,
+		return NULL;
+	lines = xasprintf("%s\n", text);
+	free(text);
+	response = MHD_create_response_from_buffer(strlen(lines), lines,
 	                                           MHD_RESPMEM_MUST_FREE);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
 	                        "application/json");
@@ -105,6 +105,17 @@ static enum MHD_Result send_answer(struct visit *visit)
 	                        "no-store");
 	if (request->status == ANSWER_METHOD)
 		add_allow(response, request->path);
+	return response;
+}
+
+static enum MHD_Result send_answer(struct visit *visit)
+{
+	struct request *request = &visit->request;
+	struct MHD_Response *response = make_response(request);
+	enum MHD_Result result;
+
+	if (response == NULL)
+		return MHD_NO;
 	result = MHD_queue_response(visit->connection, request->status,
 	                            response);
 	MHD_destroy_response(response);

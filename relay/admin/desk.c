@@ -6,6 +6,7 @@
 #include "proto/xalloc.h"
 #include "relay/admin/records.h"
 #include "relay/admin/views.h"
+#include "relay/health_facts.h"
 #include "relay/net/loop.h"
 #include "relay/queue/queue.h"
 
@@ -46,7 +47,19 @@ void desk_alive(struct desk *desk, struct request *request)
 
 static json_t *health(struct desk *desk)
 {
-	return json_pack("{s:s,s:[]}", "state", "ok", "reasons");
+	const struct desk_settings *settings = &desk->settings;
+	struct health_report report;
+	json_t *view = json_object(), *reasons = json_array();
+	size_t i;
+
+	health_now(settings->services, settings->pools,
+	           settings->listeners(settings->ctx), &report);
+	view_set_text(view, "state", health_name(report.health));
+	json_object_set_new(view, "reasons", reasons);
+	for (i = 0; i < report.n; i++)
+		json_array_append_new(reasons, view_text(report.sentences[i]));
+	health_clear(&report);
+	return view;
 }
 
 void desk_health(struct desk *desk, struct request *request)

@@ -1,5 +1,6 @@
 #include "relay/admin/records.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "relay/admin/views.h"
@@ -269,7 +270,7 @@ static bool add_failure(void *ctx, const struct envelope *envelope)
 	json_t *row = view_message(envelope);
 
 	view_set_words(row, rows->config, envelope->reason, envelope->account,
-	               NULL);
+	               envelope->reverse_path);
 	json_array_append_new(rows->list, row);
 	return true;
 }
@@ -307,6 +308,53 @@ static bool set_queue(json_t *status, struct store_reader *reader,
 	return true;
 }
 
+/* Of a server that does not run. */
+static bool set_resting_accounts(json_t *status, struct store_reader *reader,
+                                 const struct config *config,
+                                 const char **error_r)
+{
+	struct account_record *records = NULL;
+	json_t *list = json_array();
+	size_t i, n = 0;
+	bool ok = store_reader_accounts(reader, &records, &n, error_r);
+
+	json_object_set_new(status, "accounts", list);
+	for (i = 0; i < config->n_accounts && ok; i++)
+		json_array_append_new(
+			list, view_resting_account(&config->accounts[i], config,
+		                                   records, n));
+	for (i = 0; i < n; i++)
+		account_record_clear(&records[i]);
+	free(records);
+	return ok;
+}
+
+static json_t *resting(void)
+{
+	return json_pack("{s:{s:s, s:[s]}, s:s, s:i}", "health", "state",
+	                 "stopped", "reasons",
+	                 "no server runs on this spool; this is what its "
+	                 "database knows",
+	                 "version", LANPOST_VERSION, "uptime_ms", 0);
+}
+
+/* NULL: the request is answered. */
+static json_t *begin_status(struct request *request,
+                            struct store_reader *reader)
+{
+	const char *error = NULL;
+	json_t *status;
+
+	if (request->live != NULL)
+		return json_incref(request->live);
+	status = resting();
+	if (set_resting_accounts(status, reader, request->config, &error))
+		return status;
+	json_decref(status);
+	request_fail(request, ANSWER_NOT_NOW, NULL, "%s", error);
+	return NULL;
+}
+
 void records_status(struct request *request)
 {
 	struct store_reader *reader = open_reader(request);
@@ -316,22 +364,29 @@ void records_status(struct request *request)
 
 	if (reader == NULL)
 		return;
-	status = request->live ? json_incref(request->live) : json_object();
-	ok = set_queue(status, reader, &error) &&
-	     set_failures(status, reader, request->config, &error);
-	answer_rows(request, status, ok, error);
+	status = begin_status(request, reader);
+	if (status != NULL) {
+		ok = set_queue(status, reader, &error) &&
+		     set_failures(status, reader, request->config, &error);
+		answer_rows(request, status, ok, error);
+	}
 	store_reader_close(&reader);
 }
 
-/* Without a server: as the configuration has them, and what was kept of their
- * troubles. */
 void records_accounts(struct request *request)
 {
-	json_t *accounts = live(request, "accounts");
+	struct store_reader *reader = open_reader(request);
+	json_t *status;
 
-	request_answer(request, ANSWER_OK,
-	               accounts ? json_incref(accounts)
-	                        : json_array());
+	if (reader == NULL)
+		return;
+	status = begin_status(request, reader);
+	if (status != NULL)
+		request_answer(request, ANSWER_OK,
+		               json_incref(json_object_get(status,
+		                                           "accounts")));
+	json_decref(status);
+	store_reader_close(&reader);
 }
 
 /* ---- explanations ---- */

@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "proto/printable.h"
+#include "relay/config/provider.h"
+#include "relay/queue/breaker.h"
 #include "relay/report/catalogue.h"
 
 enum { TEXT_MAX = 64 * 1024, FIX_MAX = 4000 };
@@ -22,11 +24,16 @@ static json_t *mended(const char *text)
 	return value;
 }
 
-void view_set_text(json_t *object, const char *key, const char *text)
+json_t *view_text(const char *text)
 {
 	json_t *value = text == NULL ? json_null() : json_string(text);
 
-	json_object_set_new(object, key, value ? value : mended(text));
+	return value != NULL ? value : mended(text);
+}
+
+void view_set_text(json_t *object, const char *key, const char *text)
+{
+	json_object_set_new(object, key, view_text(text));
 }
 
 void view_set_number(json_t *object, const char *key, int64_t number)
@@ -45,9 +52,23 @@ void view_set_time(json_t *object, const char *key, int64_t wall_ms)
 	view_set_text(object, key, wall_ms == 0 ? NULL : text);
 }
 
+static const char *username_of(const struct config *config, const char *name)
+{
+	const struct account_config *account =
+		name == NULL ? NULL : config_account(config, name);
+
+	return account == NULL ? NULL : account->username;
+}
+
+/* The null reverse-path is no address that could be granted anything. */
+static const char *address_of(const char *sender)
+{
+	return sender != NULL && *sender != '\0' ? sender : NULL;
+}
+
 void view_set_words(json_t *object, const struct config *config,
                     const char *reason, const char *account,
-                    const char *address)
+                    const char *sender)
 {
 	const struct catalogue_entry *entry =
 		reason == NULL ? NULL
@@ -55,7 +76,8 @@ void view_set_words(json_t *object, const struct config *config,
 	struct buf fix = BUF_INIT(FIX_MAX);
 
 	if (entry != NULL)
-		catalogue_print_fix(&fix, entry, account, address);
+		catalogue_print_fix(&fix, entry, username_of(config, account),
+		                    address_of(sender));
 	view_set_text(object, "title", entry ? entry->title : NULL);
 	view_set_text(object, "explanation", entry ? entry->explanation : NULL);
 	view_set_text(object, "fix", entry ? buf_string(&fix) : NULL);
@@ -77,13 +99,9 @@ static json_t *addresses(const struct envelope *envelope)
 
 	for (i = 0; i < envelope->n_recipients; i++) {
 		const struct recipient *to = &envelope->recipients[i];
-		json_t *text = json_string(to->address);
 
-		if (is_unfinished(envelope) && to->state != RECIPIENT_QUEUED)
-			json_decref(text);
-		else
-			json_array_append_new(list, text ? text
-			                                 : mended(to->address));
+		if (!is_unfinished(envelope) || to->state == RECIPIENT_QUEUED)
+			json_array_append_new(list, view_text(to->address));
 	}
 	return list;
 }
@@ -197,7 +215,7 @@ static json_t *view_recipient(const struct recipient *to,
 	view_set_text(row, "reply", to->reply);
 	view_set_text(row, "reason", to->reason);
 	view_set_words(row, config, to->reason, envelope->account,
-	               to->address);
+	               envelope->reverse_path);
 	view_set_time(row, "finished", to->finished_ms);
 	json_object_set_new(
 		row, "delay_ms",
@@ -208,6 +226,7 @@ static json_t *view_recipient(const struct recipient *to,
 }
 
 static json_t *view_attempt(const struct attempt *attempt,
+                            const struct envelope *envelope,
                             const struct config *config)
 {
 	json_t *row = json_object();
@@ -217,11 +236,14 @@ static json_t *view_attempt(const struct attempt *attempt,
 	view_set_number(row, "took_ms",
 	                attempt->ended_ms - attempt->started_ms);
 	view_set_text(row, "account", attempt->account);
+	view_set_text(row, "sent_as", attempt->sent_as);
 	view_set_text(row, "host", attempt->host);
 	view_set_text(row, "stage", attempt->stage);
 	view_set_text(row, "reply", attempt->reply);
 	view_set_text(row, "reason", attempt->reason);
-	view_set_words(row, config, attempt->reason, attempt->account, NULL);
+	view_set_words(row, config, attempt->reason, attempt->account,
+	               attempt->sent_as ? attempt->sent_as
+	                                : envelope->reverse_path);
 	view_set_text(row, "summary", attempt->summary);
 	view_set_text(row, "dialogue", attempt->dialogue);
 	return row;
@@ -246,7 +268,8 @@ json_t *view_story(const struct story *story, const struct config *config)
 	json_t *row = view_message(envelope), *list;
 	size_t i;
 
-	view_set_words(row, config, envelope->reason, envelope->account, NULL);
+	view_set_words(row, config, envelope->reason, envelope->account,
+	               envelope->reverse_path);
 	view_set_text(row, "listener", envelope->listener);
 	view_set_text(row, "helo", envelope->helo);
 	view_set_text(row, "header_from", envelope->header_from);
@@ -263,17 +286,11 @@ json_t *view_story(const struct story *story, const struct config *config)
 	json_object_set_new(row, "tries", list = json_array());
 	for (i = 0; i < story->n_attempts; i++)
 		json_array_append_new(list, view_attempt(&story->attempts[i],
-		                                         config));
+		                                         envelope, config));
 	return row;
 }
 
 /* ---- accounts ---- */
-
-static const char *const state_names[] = {
-#define X(name, text) [ACCOUNT_##name] = text,
-	ACCOUNT_STATE_MAP(X)
-#undef X
-};
 
 json_t *view_account(const struct account_status *status)
 {
@@ -283,7 +300,7 @@ json_t *view_account(const struct account_status *status)
 	view_set_text(row, "provider", status->provider);
 	view_set_text(row, "host", status->host);
 	view_set_text(row, "username", status->username);
-	view_set_text(row, "state", state_names[status->state]);
+	view_set_text(row, "state", account_state_name(status->state));
 	view_set_text(row, "reason", status->reason);
 	view_set_text(row, "title", status->title);
 	view_set_text(row, "explanation", status->explanation);
@@ -298,5 +315,44 @@ json_t *view_account(const struct account_status *status)
 	view_set_number(row, "failed", (int64_t)status->failed);
 	view_set_time(row, "last_success", status->last_success_ms);
 	json_object_set_new(row, "budgets", json_object());
+	return row;
+}
+
+static const struct account_record *
+find_record(const struct account_record *records, size_t n, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (strcmp(records[i].account, name) == 0)
+			return &records[i];
+	}
+	return NULL;
+}
+
+json_t *view_resting_account(const struct account_config *account,
+                             const struct config *config,
+                             const struct account_record *records, size_t n)
+{
+	const struct account_record *record =
+		find_record(records, n, account->name);
+	struct account_status status = {
+		.name = account->name,
+		.provider = account->provider ? account->provider->name : NULL,
+		.host = account->host,
+		.username = account->username
+	};
+	json_t *row;
+
+	if (record != NULL) {
+		status.state = account_state_of(
+			(enum breaker_trouble)record->state);
+		status.reason = record->reason;
+		status.reply = record->reply;
+		status.since_ms = record->since_ms;
+		status.retry_ms = record->retry_ms;
+	}
+	row = view_account(&status);
+	view_set_words(row, config, status.reason, account->name, NULL);
 	return row;
 }

@@ -15,15 +15,17 @@
 #include "relay/outbound/pools.h"
 #include "relay/queue/store.h"
 
+/* NULL is null. */
+json_t *view_text(const char *text);
 void view_set_text(json_t *object, const char *key, const char *text);
 void view_set_number(json_t *object, const char *key, int64_t number);
 void view_set_time(json_t *object, const char *key, int64_t wall_ms);
 
-/* title, explanation and fix of that reason, where it is known; account and
- * address (may be NULL) stand in the fix. */
+/* title, explanation and fix of that reason, where it is known.  The account's
+ * user name and the sender stand in the fix; both may be NULL. */
 void view_set_words(json_t *object, const struct config *config,
                     const char *reason, const char *account,
-                    const char *address);
+                    const char *sender);
 
 /* A row of the queue or the history.  While it waits `to` lists who has not
  * been served yet, and afterwards everybody. */
@@ -35,5 +37,10 @@ void view_set_waits_for(json_t *row, const struct envelope *envelope,
 json_t *view_story(const struct story *story, const struct config *config);
 
 json_t *view_account(const struct account_status *status);
+/* One of a server that does not run: as it is configured, and what was kept of
+ * its trouble. */
+json_t *view_resting_account(const struct account_config *account,
+                             const struct config *config,
+                             const struct account_record *records, size_t n);
 
 #endif

@@ -22,7 +22,7 @@ static int change(struct client *client, const char *path, const char *name,
 	terminal_print(stdout, member_text(account, "name"));
 	fputs(": ", stdout);
 	terminal_print(stdout, member_text(account, "state"));
-	printf(", %lld messages wait for it\n",
+	printf("; messages that wait for it: %lld\n",
 	       (long long)member_number(account, "waiting"));
 	return EX_OK;
 }

@@ -114,7 +114,7 @@ static int retry(struct client *client, const struct question *question)
 	if (question->json)
 		terminal_json(answer);
 	else
-		printf("%lld waiting messages are tried now\n",
+		printf("messages that waited and are tried now: %lld\n",
 		       (long long)member_number(answer, "retried"));
 	return EX_OK;
 }

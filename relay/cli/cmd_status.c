@@ -8,7 +8,12 @@
 #include "relay/cli/row.h"
 #include "relay/cli/terminal.h"
 
-enum { INDENT = 14, LINE_MAX = 8 * 1024 };
+enum {
+	INDENT = 14,
+	LINE_MAX = 8 * 1024,
+	ONE_LINE = 200,
+	FAILURES_SHOWN = 3
+};
 
 /* ---- health ---- */
 
@@ -116,9 +121,11 @@ static void tell_accounts(json_t *accounts, struct buf *text, int64_t now_s)
 
 static void tell_queue(json_t *queue, struct buf *text)
 {
-	buf_printf(text, "\nQueue: %lld messages",
-	           (long long)member_number(queue, "queued"));
-	if (member_number(queue, "queued") > 0) {
+	long long queued = member_number(queue, "queued");
+
+	buf_printf(text, "\nQueue: %lld message%s", queued,
+	           queued == 1 ? "" : "s");
+	if (queued > 0) {
 		buf_puts(text, ", the oldest for ");
 		terminal_duration(text, member_number(queue, "oldest_ms"));
 	}
@@ -144,11 +151,13 @@ static void tell_failure(json_t *row, struct buf *text, int64_t now_s)
 	row_cells_free(&to);
 	fputs(buf_string(text), stdout);
 	buf_clear(text);
-	terminal_append(text, member_text(row, "reply"), 100);
-	terminal_paragraph(stdout, INDENT, "  reply", buf_string(text));
+	if (member_text(row, "title") != NULL) {
+		terminal_append(text, member_text(row, "title"), ONE_LINE);
+		buf_puts(text, ": ");
+	}
+	terminal_append(text, member_text(row, "reply"), ONE_LINE);
+	terminal_line(stdout, "          ", buf_string(text));
 	buf_clear(text);
-	terminal_paragraph(stdout, INDENT, "  it means",
-	                   member_text(row, "title"));
 }
 
 static void tell_failures(json_t *failures, struct buf *text, int64_t now_s)
@@ -159,8 +168,10 @@ static void tell_failures(json_t *failures, struct buf *text, int64_t now_s)
 	if (json_array_size(failures) == 0)
 		return;
 	puts("\nLast failures; lanpost history --id ID tells all");
-	json_array_foreach(failures, i, row)
-		tell_failure(row, text, now_s);
+	json_array_foreach(failures, i, row) {
+		if (i < FAILURES_SHOWN)
+			tell_failure(row, text, now_s);
+	}
 }
 
 static void tell(json_t *status, int64_t now_s)

@@ -12,6 +12,13 @@ enum {
 	TEXT_MAX = 16 * 1024
 };
 
+static bool is(json_t *object, const char *key, const char *value)
+{
+	const char *text = member_text(object, key);
+
+	return text != NULL && value != NULL && strcmp(text, value) == 0;
+}
+
 /* ---- one line each ---- */
 
 static void say(const char *label, struct buf *text)
@@ -69,12 +76,26 @@ static void tell_way(json_t *story, struct buf *text)
 	if (rule == NULL)
 		buf_puts(text, "by no rule, ");
 	add_named(text, "to account ", member_text(story, "account"), "");
-	add_named(text, ", sent as ", member_text(story, "sent_as"), "");
 	say("Routed", text);
+}
+
+/* A time is told where it is what decides. */
+static void tell_wait(json_t *story, const char *waits, struct buf *text,
+                      int64_t now_s)
+{
+	add_named(text, "", waits, "");
+	if (strcmp(waits, "its next attempt") == 0)
+		add_time(text, " at ", member_text(story, "next_attempt"),
+		         now_s);
+	if (is(story, "state", "queued"))
+		add_time(text, "; fails for good at ",
+		         member_text(story, "expires"), now_s);
+	say("Waits for", text);
 }
 
 static void tell_state(json_t *story, struct buf *text, int64_t now_s)
 {
+	const char *waits = member_text(story, "waits_for");
 	long long attempts = member_number(story, "attempts");
 
 	add_named(text, "", member_text(story, "state"), "");
@@ -82,13 +103,8 @@ static void tell_state(json_t *story, struct buf *text, int64_t now_s)
 	           attempts == 1 ? "" : "s");
 	add_time(text, ", finished ", member_text(story, "finished"), now_s);
 	say("State", text);
-	add_named(text, "", member_text(story, "waits_for"), "");
-	add_time(text, ", at ", member_text(story, "next_attempt"), now_s);
-	if (buf_len(text) > 0) {
-		add_time(text, "; fails for good at ",
-		         member_text(story, "expires"), now_s);
-		say("Waits for", text);
-	}
+	if (waits != NULL)
+		tell_wait(story, waits, text, now_s);
 }
 
 static void tell_notice(json_t *story, struct buf *text)
@@ -115,13 +131,18 @@ static void tell_words(json_t *of, int indent, const char *means,
 
 /* ---- recipients and attempts ---- */
 
-static void tell_recipient(json_t *to, struct buf *text)
+/* What stands above for the whole message is not told again. */
+static bool has_own_words(json_t *story, json_t *part)
 {
-	const char *state = member_text(to, "state");
+	return !is(part, "state", "delivered") &&
+	       !is(part, "reason", member_text(story, "reason"));
+}
 
+static void tell_recipient(json_t *story, json_t *to, struct buf *text)
+{
 	buf_puts(text, "  ");
 	add_named(text, "", member_text(to, "address"), "");
-	add_named(text, "  ", state, "");
+	add_named(text, "  ", member_text(to, "state"), "");
 	if (json_is_integer(json_object_get(to, "delay_ms"))) {
 		buf_puts(text, " after ");
 		terminal_duration(text, member_number(to, "delay_ms"));
@@ -130,7 +151,7 @@ static void tell_recipient(json_t *to, struct buf *text)
 	buf_clear(text);
 	terminal_paragraph(stdout, INNER, "    reply",
 	                   member_text(to, "reply"));
-	if (state != NULL && strcmp(state, "delivered") != 0)
+	if (has_own_words(story, to))
 		tell_words(to, INNER, "    it means", "    what to do");
 }
 
@@ -153,7 +174,8 @@ static void tell_dialogue(const char *dialogue)
 	buf_free(&out);
 }
 
-static void tell_attempt(json_t *attempt, struct buf *text, int64_t now_s)
+static void tell_attempt(json_t *story, json_t *attempt, struct buf *text,
+                         int64_t now_s)
 {
 	buf_printf(text, "  %lld  ", (long long)member_number(attempt, "n"));
 	add_time(text, "", member_text(attempt, "time"), now_s);
@@ -173,10 +195,10 @@ static void tell_attempt(json_t *attempt, struct buf *text, int64_t now_s)
 		terminal_paragraph(stdout, INNER, "     reply",
 		                   buf_string(text));
 	buf_clear(text);
-	if (member_text(attempt, "dialogue") == NULL)
-		return;
-	tell_words(attempt, INNER, "     it means", "     what to do");
-	tell_dialogue(member_text(attempt, "dialogue"));
+	if (has_own_words(story, attempt))
+		tell_words(attempt, INNER, "     it means", "     what to do");
+	if (member_text(attempt, "dialogue") != NULL)
+		tell_dialogue(member_text(attempt, "dialogue"));
 }
 
 static void tell_head(json_t *story, struct buf *text, int64_t now_s)
@@ -206,11 +228,11 @@ void story_print(json_t *story, int64_t now_s)
 	puts("\nRecipients");
 	list = json_object_get(story, "recipients");
 	json_array_foreach(list, i, item)
-		tell_recipient(item, &text);
+		tell_recipient(story, item, &text);
 	list = json_object_get(story, "tries");
 	if (json_array_size(list) > 0)
 		puts("\nAttempts");
 	json_array_foreach(list, i, item)
-		tell_attempt(item, &text, now_s);
+		tell_attempt(story, item, &text, now_s);
 	buf_free(&text);
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "proto/printable.h"
+#include "proto/utf8.h"
 
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
 
@@ -62,7 +63,9 @@ void terminal_time(struct buf *out, const char *rfc3339, int64_t now_s)
 
 void terminal_duration(struct buf *out, int64_t ms)
 {
-	if (ms < MINUTE)
+	if (ms < 1000)
+		buf_printf(out, "%lld ms", (long long)ms);
+	else if (ms < MINUTE)
 		buf_printf(out, "%.1f s", (double)ms / 1000);
 	else if (ms < 2 * HOUR)
 		buf_printf(out, "%lld min", (long long)(ms / MINUTE));
@@ -120,6 +123,17 @@ void terminal_paragraph(FILE *out, int indent, const char *label,
 	fprintf(out, "%-*s", indent, label);
 	print_words(out, buf_string(&line), indent, indent);
 	buf_free(&line);
+}
+
+void terminal_line(FILE *out, const char *label, const char *text)
+{
+	size_t room = TERMINAL_WIDTH - strlen(label);
+	struct text all = text_of(text), cut = utf8_cut(all, room);
+
+	if (cut.len < all.len)
+		cut = utf8_cut(all, room - 3);
+	fprintf(out, "%s%.*s%s\n", label, TEXT_ARG(cut),
+	        cut.len < all.len ? "..." : "");
 }
 
 void terminal_json(json_t *value)

@@ -38,6 +38,10 @@ void terminal_octets(struct buf *out, int64_t octets);
 void terminal_paragraph(FILE *out, int indent, const char *label,
                         const char *text);
 
+/* The label and the beginning of the text, on one line; it is escaped
+ * already. */
+void terminal_line(FILE *out, const char *label, const char *text);
+
 void terminal_json(json_t *value);
 
 #endif

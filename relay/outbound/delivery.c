@@ -66,6 +66,15 @@ static void end(struct delivery *delivery)
 	delivery->callbacks->on_end(delivery->ctx, delivery, end);
 }
 
+/* After the last result; the connection is still in hand. */
+static void end_tried(struct delivery *delivery)
+{
+	if (settlement_has_failed(&delivery->settlement))
+		delivery->settlement.dialogue =
+			upstream_dialogue(delivery->job.upstream);
+	end(delivery);
+}
+
 static void end_unread(struct delivery *delivery,
                        struct disposition disposition, const char *words)
 {
@@ -455,11 +464,12 @@ static void on_done(void *ctx, enum smtp_stage stage, enum smtp_problem problem,
 		                stage, buf_string(&line));
 	}
 	buf_free(&line);
-	end(delivery);
+	end_tried(delivery);
 }
 
 void delivery_fail(struct delivery *delivery,
-                   const struct upstream_failure *failure)
+                   const struct upstream_failure *failure,
+                   const char *dialogue)
 {
 	struct disposition disposition =
 		delivery->damaged
@@ -477,6 +487,7 @@ void delivery_fail(struct delivery *delivery,
 	settlement_rest(&delivery->settlement, disposition, failure->stage,
 	                buf_string(&line));
 	buf_free(&line);
+	delivery->settlement.dialogue = dialogue;
 	end(delivery); /* the pool has heard of the failure itself */
 }
 
@@ -488,7 +499,8 @@ static void on_failure(void *ctx, const struct upstream_failure *failure)
 		delivery->callbacks->on_end(delivery->ctx, delivery,
 		                            DELIVERY_UNTRIED);
 	else
-		delivery_fail(delivery, failure);
+		delivery_fail(delivery, failure,
+		              upstream_dialogue(delivery->job.upstream));
 }
 
 struct upstream_job *delivery_job(struct delivery *delivery, const char *host)

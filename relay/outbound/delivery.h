@@ -53,9 +53,11 @@ struct delivery *delivery_new(struct services *services, struct config *config,
 void delivery_prepare(struct delivery *delivery);
 /* The job for upstream_begin(); host: for the log. */
 struct upstream_job *delivery_job(struct delivery *delivery, const char *host);
-/* The connection it waited for failed before it could begin. */
+/* The connection it waited for failed before it could begin; dialogue: what
+ * was said on it. */
 void delivery_fail(struct delivery *delivery,
-                   const struct upstream_failure *failure);
+                   const struct upstream_failure *failure,
+                   const char *dialogue);
 struct message *delivery_message(struct delivery *delivery);
 void delivery_free(struct delivery **delivery);
 

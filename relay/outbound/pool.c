@@ -153,9 +153,9 @@ void pool_resume(struct pool *pool)
 	pool_dispatch(pool);
 }
 
-static enum account_state state_of(const struct pool *pool)
+enum account_state account_state_of(enum breaker_trouble trouble)
 {
-	switch (pool->outage.breaker.trouble) {
+	switch (trouble) {
 	case BREAKER_LOGIN:
 		return ACCOUNT_PAUSED;
 	case BREAKER_UNREACHABLE:
@@ -195,7 +195,7 @@ void pool_status(const struct pool *pool, struct account_status *status)
 		.provider = account->provider ? account->provider->name : NULL,
 		.host = account->host,
 		.username = account->username,
-		.state = state_of(pool),
+		.state = account_state_of(pool->outage.breaker.trouble),
 		.waiting = pool_waiting(pool),
 		.connections = pool->n_connections,
 		.delivered = pool->delivered,

@@ -23,6 +23,7 @@
 #define RELAY_OUTBOUND_POOL_H
 
 #include "relay/config/config.h"
+#include "relay/queue/breaker.h"
 #include "relay/services.h"
 
 struct pool;
@@ -57,6 +58,8 @@ struct account_status {
 };
 
 const char *account_state_name(enum account_state state);
+/* What a trouble of its breaker is called. */
+enum account_state account_state_of(enum breaker_trouble trouble);
 
 /* account: the name; looked up in config.  NULL with a sentence in *error_r
  * when its TLS settings cannot be used. */

@@ -128,7 +128,7 @@ static void print_failure(struct buf *out,
 
 /* Nothing could be sent on it: the message that waited longest carries the
  * attempt, and the others go back. */
-static void login_failed(struct pool *pool,
+static void login_failed(struct pool *pool, const struct upstream *upstream,
                          const struct upstream_failure *failure)
 {
 	struct disposition disposition = disposition_of_failure(
@@ -149,7 +149,8 @@ static void login_failed(struct pool *pool,
 	if (work != NULL) {
 		message_tell_once(delivery_message(work->delivery),
 		                  pool->outage.number);
-		delivery_fail(work->delivery, failure);
+		delivery_fail(work->delivery, failure,
+		              upstream_dialogue(upstream));
 	}
 }
 
@@ -164,7 +165,7 @@ static void on_gone(void *ctx, struct upstream *upstream,
 
 	pool->dispatching = true;
 	if (!logged_in && failure != NULL)
-		login_failed(pool, failure);
+		login_failed(pool, upstream, failure);
 	else if (!logged_in)
 		breaker_probe_lost(&pool->outage.breaker,
 		                   loop_now_ms(pool->services->loop));

@@ -305,6 +305,22 @@ static void add_attempt(struct outcome *outcome,
 	outcome->reply = xstrdup(result->reply);
 	outcome->reason = xstrdup(result->disposition.reason);
 	outcome->summary = summary_of(outcome);
+	outcome->sent_as = xstrdup(settlement->sent_as);
+	if (settlement_has_failed(settlement))
+		outcome->dialogue = xstrdup(settlement->dialogue);
+}
+
+bool settlement_has_failed(const struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		if (settlement->results[i].known &&
+		    fate(&settlement->results[i]) != RECIPIENT_DELIVERED)
+			return true;
+	}
+	return false;
 }
 
 /* Whoever is to send it now is not the one that could not. */

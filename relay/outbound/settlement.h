@@ -36,6 +36,8 @@ struct settlement {
 	const char *host;           /* the provider's, NULL before one */
 	bool to_device;             /* refused, and the device is told so */
 	const char *sent_as;        /* where it is not the envelope's sender */
+	const char *dialogue;       /* what was said, kept if the attempt has
+	                               failed for anybody; NULL: unknown */
 	struct settlement_result *results; /* one a recipient */
 };
 
@@ -52,6 +54,8 @@ void settlement_rest(struct settlement *settlement,
 /* Is there a result that leaves a recipient in this state? */
 bool settlement_has(const struct settlement *settlement,
                     enum recipient_state state);
+/* Has the attempt failed for anybody?  Then its dialogue is wanted. */
+bool settlement_has_failed(const struct settlement *settlement);
 /* Logs, and hands message and outcome to the queue. */
 void settlement_commit(struct settlement *settlement);
 /* Nothing was tried; the message is not touched. */

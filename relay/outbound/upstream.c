@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/xalloc.h"
+#include "relay/outbound/dialogue.h"
 #include "relay/report/log.h"
 
 enum { CONNECT_MS = 30 * 1000, JOBS = 2, FLUSH_OCTETS = 64 * 1024 };
@@ -21,6 +22,10 @@ struct upstream {
 	size_t n_jobs;
 	struct tls_peer_info tls;
 	char peer[ADDRESS_TEXT_MAX];
+	struct dialogue *dialogue;
+	uint64_t opened_ms;
+	uint64_t said_from;             /* of the job that is told its end */
+	uint64_t body_given;            /* octets */
 	unsigned begun, finished;
 	struct upstream_job *giving;    /* hands its body over */
 	bool waiting;                   /* until the stream has drained */
@@ -30,6 +35,11 @@ struct upstream {
 };
 
 static void pump(struct upstream *upstream);
+
+static bool has_login(const struct account_config *account)
+{
+	return account->username != NULL && account->auth != AUTH_NONE;
+}
 
 /* ---- what others may ask ---- */
 
@@ -61,6 +71,15 @@ const struct tls_peer_info *upstream_tls(const struct upstream *upstream)
 unsigned upstream_messages(const struct upstream *upstream)
 {
 	return upstream->begun;
+}
+
+const char *upstream_dialogue(const struct upstream *upstream)
+{
+	const struct account_config *account = upstream->settings.account;
+	struct sasl_credentials who = { account->username, account->password };
+
+	return dialogue_text(upstream->dialogue, upstream->said_from,
+	                     has_login(account) ? &who : NULL);
 }
 
 bool upstream_is_idle(const struct upstream *upstream)
@@ -102,6 +121,57 @@ static void arm_idle(struct upstream *upstream)
 	            (uint64_t)upstream->settings.account->connection_idle_ms);
 }
 
+/* ---- the flight recorder ---- */
+
+static double seconds(const struct upstream *upstream)
+{
+	return (double)(loop_now_ms(upstream->settings.loop) -
+	                upstream->opened_ms) / 1000;
+}
+
+static void note_connecting(struct upstream *upstream)
+{
+	dialogue_note(upstream->dialogue, "connecting to %s port %u",
+	              upstream->settings.account->host,
+	              (unsigned)upstream->settings.account->port);
+}
+
+static void note_connected(struct upstream *upstream)
+{
+	dialogue_note(upstream->dialogue, "connected to %s after %.1f s",
+	              upstream->peer, seconds(upstream));
+}
+
+static void note_secured(struct upstream *upstream)
+{
+	const struct tls_peer_info *tls = &upstream->tls;
+
+	dialogue_note(upstream->dialogue,
+	              "%s %s after %.1f s; certificate of %s by %s, %s%s",
+	              tls->version, tls->cipher, seconds(upstream),
+	              tls->subject ? tls->subject : "nobody",
+	              tls->issuer ? tls->issuer : "nobody",
+	              tls->verified ? "verified" : "not verified: ",
+	              tls->verified || !tls->verify_error ? ""
+	                                                  : tls->verify_error);
+}
+
+static void note_begin(struct upstream *upstream, struct upstream_job *job)
+{
+	job->said_from = dialogue_begin(upstream->dialogue);
+	dialogue_note(upstream->dialogue,
+	              "message %u of this connection, after %.1f s",
+	              upstream->begun, seconds(upstream));
+}
+
+static void note_end(struct upstream *upstream,
+                     const struct upstream_failure *failure)
+{
+	dialogue_note(upstream->dialogue, "over after %.1f s: %s, at %s",
+	              seconds(upstream), failure->words,
+	              smtp_stage_text(failure->stage));
+}
+
 /* ---- the end ---- */
 
 static void forget_secret(struct upstream *upstream)
@@ -121,8 +191,10 @@ static void tell_jobs(struct upstream *upstream,
 		struct upstream_job *job = upstream->jobs[i];
 
 		failure->untried = upstream->finished > 0 && !job->had_reply;
+		upstream->said_from = job->said_from;
 		job->on_failure(job->ctx, failure);
 	}
+	upstream->said_from = 0;
 }
 
 static void end(struct upstream *upstream, struct upstream_failure *failure)
@@ -133,6 +205,7 @@ static void end(struct upstream *upstream, struct upstream_failure *failure)
 	timer_stop(upstream->deadline);
 	if (failure != NULL) {
 		failure->logged_in = upstream->logged_in;
+		note_end(upstream, failure);
 		tell_jobs(upstream, failure);
 	}
 	upstream->callbacks->on_gone(upstream->ctx, upstream, failure);
@@ -158,6 +231,7 @@ static void upstream_free(struct upstream *upstream)
 	forget_secret(upstream);
 	smtp_client_free(&upstream->smtp);
 	timer_free(&upstream->deadline);
+	dialogue_free(&upstream->dialogue);
 	free(upstream);
 }
 
@@ -204,8 +278,10 @@ void upstream_begin(struct upstream *upstream, struct upstream_job *job)
 {
 	job->transaction.owner = job;
 	job->had_reply = false;
+	job->upstream = upstream;
 	upstream->jobs[upstream->n_jobs++] = job;
 	upstream->begun++;
+	note_begin(upstream, job);
 	smtp_client_begin(upstream->smtp, &job->transaction);
 	pump(upstream);
 }
@@ -226,6 +302,14 @@ static void flush(struct upstream *upstream)
 	smtp_client_output_sent(upstream->smtp, len);
 }
 
+static void body_given(struct upstream *upstream)
+{
+	dialogue_note(upstream->dialogue, "%llu octets of mail data, and a dot",
+	              (unsigned long long)upstream->body_given);
+	upstream->giving = NULL;
+	upstream->body_given = 0;
+}
+
 /* Inside the pump a small body is not flushed: what begins behind it goes out
  * in the same write. */
 bool upstream_body(struct upstream *upstream, const void *data, size_t len,
@@ -236,8 +320,9 @@ bool upstream_body(struct upstream *upstream, const void *data, size_t len,
 	if (upstream->over)
 		return true; /* the job has been told */
 	smtp_client_body(upstream->smtp, data, len, last);
+	upstream->body_given += len;
 	if (last)
-		upstream->giving = NULL;
+		body_given(upstream);
 	if (smtp_client_output(upstream->smtp, &output) > FLUSH_OCTETS)
 		flush(upstream);
 	if (!upstream->busy)
@@ -253,7 +338,9 @@ static void job_done(struct upstream *upstream,
 	upstream->n_jobs--;
 	upstream->jobs[0] = upstream->jobs[1];
 	upstream->finished++;
+	upstream->said_from = job->said_from;
 	job->on_done(job->ctx, event->stage, event->problem, &event->reply);
+	upstream->said_from = 0;
 }
 
 /* ---- events ---- */
@@ -365,6 +452,22 @@ static bool take_events(struct upstream *upstream)
 	return had_event;
 }
 
+/* Behind the login the engine has it for as long as it reads, to mask what a
+ * refusal may echo: the account's, which may be replaced in between. */
+static void lend_secret(struct upstream *upstream)
+{
+	const struct account_config *account = upstream->settings.account;
+
+	if (upstream->logged_in && has_login(account))
+		upstream->credentials.secret = account->password;
+}
+
+static void take_secret_back(struct upstream *upstream)
+{
+	if (upstream->secret == NULL)
+		upstream->credentials.secret = "";
+}
+
 /* A job that begins goes out in the same write as what came before it; one
  * that cannot be sent at all is DONE at once, so events are looked at again. */
 static void pump(struct upstream *upstream)
@@ -375,6 +478,7 @@ static void pump(struct upstream *upstream)
 	if (upstream->busy)
 		return;
 	upstream->busy = true;
+	lend_secret(upstream);
 	do {
 		begun = upstream->begun;
 		had_event |= take_events(upstream);
@@ -385,6 +489,7 @@ static void pump(struct upstream *upstream)
 		flush(upstream);
 		update_deadline(upstream, had_event);
 	}
+	take_secret_back(upstream);
 	upstream->busy = false;
 	if (upstream->closing)
 		upstream_free(upstream);
@@ -397,6 +502,7 @@ static void on_open(void *owner)
 	struct upstream *upstream = owner;
 
 	address_print_port(stream_peer(upstream->stream), upstream->peer);
+	note_connected(upstream);
 	if (upstream->callbacks->on_step != NULL)
 		upstream->callbacks->on_step(upstream->ctx, upstream,
 		                             UPSTREAM_CONNECTED);
@@ -414,6 +520,7 @@ static void on_secure(void *owner, const struct tls_peer_info *info)
 	struct upstream *upstream = owner;
 
 	upstream->tls = *info;
+	note_secured(upstream);
 	if (upstream->callbacks->on_step != NULL)
 		upstream->callbacks->on_step(upstream->ctx, upstream,
 		                             UPSTREAM_SECURED);
@@ -466,6 +573,10 @@ static void on_trace(void *ctx, enum smtp_side said_by, struct text line)
 {
 	struct upstream *upstream = ctx;
 
+	dialogue_line(upstream->dialogue,
+	              said_by == SMTP_SIDE_CLIENT ? '>' : '<', line);
+	if (!log_enabled(LOG_DEBUG))
+		return;
 	log_event(LOG_DEBUG, EVENT_DIALOGUE,
 	          F_STR("account", upstream->settings.account->name),
 	          F_STR("side",
@@ -503,14 +614,13 @@ static struct smtp_client *new_engine(struct upstream *upstream)
 		.eager = account->pipelining == PIPELINING_EAGER,
 	};
 
-	if (account->username != NULL && account->auth != AUTH_NONE) {
+	if (has_login(account)) {
 		upstream->secret = xstrdup(account->password);
 		upstream->credentials.username = account->username;
 		upstream->credentials.secret = upstream->secret;
 		settings.credentials = &upstream->credentials;
 	}
-	if (log_enabled(LOG_DEBUG))
-		settings.trace = (struct smtp_trace){ on_trace, upstream };
+	settings.trace = (struct smtp_trace){ on_trace, upstream };
 	return smtp_client_new(&settings);
 }
 
@@ -534,6 +644,9 @@ struct upstream *upstream_open(const struct upstream_settings *settings,
 	upstream->settings = *settings;
 	upstream->callbacks = callbacks;
 	upstream->ctx = ctx;
+	upstream->opened_ms = loop_now_ms(settings->loop);
+	upstream->dialogue = dialogue_new();
+	note_connecting(upstream);
 	upstream->deadline = timer_new(settings->loop, on_deadline, upstream);
 	upstream->smtp = new_engine(upstream);
 	upstream->stream =

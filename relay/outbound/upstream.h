@@ -70,7 +70,10 @@ struct upstream_job {
 	                const struct smtp_reply *reply);
 	void (*on_failure)(void *ctx, const struct upstream_failure *failure);
 	void *ctx;
-	bool had_reply;  /* upstream's note: something answered it */
+	/* upstream's notes */
+	struct upstream *upstream; /* that it was given to; valid in calls */
+	bool had_reply;  /* something answered it */
+	uint64_t said_from; /* where its dialogue begins */
 };
 
 struct upstream *upstream_open(const struct upstream_settings *settings,
@@ -89,6 +92,11 @@ bool upstream_body(struct upstream *upstream, const void *data, size_t len,
                    bool last);
 /* Give this job's connection up: its body cannot be had in full. */
 void upstream_abort(struct upstream *upstream);
+
+/* What has been said so far, for people (dialogue.h): while a job is told its
+ * end, the session's opening and what has been said since that job began; else
+ * all.  Secrets are masked.  Valid until the next call or event. */
+const char *upstream_dialogue(const struct upstream *upstream);
 
 /* What the server offers. */
 const struct smtp_caps *upstream_caps(const struct upstream *upstream);

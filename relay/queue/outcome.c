@@ -46,6 +46,7 @@ void outcome_free(struct outcome **outcome_ptr)
 	free(outcome->stage);
 	free(outcome->reply);
 	free(outcome->summary);
+	free(outcome->sent_as);
 	free(outcome->dialogue);
 	free(outcome);
 }

@@ -90,6 +90,7 @@ struct outcome {
 	char *account, *host;     /* host: name and address */
 	char *stage, *reply;      /* of the worst recipient, as reason is */
 	char *summary;            /* "2 delivered, 1 failed" */
+	char *sent_as;            /* where it is not the envelope's sender */
 	char *dialogue;           /* what was said, secrets masked; NULL: not
 	                             kept */
 	enum notice_state notice;
@@ -201,6 +202,11 @@ bool store_reader_queue(struct store_reader *reader,
                         bool (*each)(void *ctx, const struct envelope *e),
                         void *ctx, const char **error_r);
 
+/* Accounts that rest or are paused, for the caller to clear and free. */
+bool store_reader_accounts(struct store_reader *reader,
+                           struct account_record **records_r, size_t *n_r,
+                           const char **error_r);
+
 /* What waits, as the database has it. */
 struct queue_totals {
 	uint64_t queued, held;
@@ -232,7 +238,7 @@ bool store_reader_history(struct store_reader *reader,
 struct attempt {
 	unsigned n;           /* 1 and up */
 	int64_t started_ms, ended_ms;
-	char *account, *host, *stage, *reply, *reason, *summary;
+	char *account, *host, *stage, *reply, *reason, *summary, *sent_as;
 	char *dialogue;       /* NULL for one that went well.  Lines of the
 	                         provider as they came: escape what is shown */
 };

@@ -146,8 +146,7 @@ static const struct rule no_such = {
 };
 static const struct rule no_body = {
 	QUEUE_UNFIT, NULL,
-	"its text is no longer kept (keep_failed): have its device send it "
-	"again", false
+	"its text is no longer kept: have its device send it again", false
 };
 static const struct rule damaged_body = {
 	QUEUE_UNFIT, NULL,

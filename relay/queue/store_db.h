@@ -70,9 +70,10 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	X(SET_RECIPIENT, "UPDATE recipient SET state = ?3, reply = ?4,"   \
 	  " reason = ?5, finished_ms = ?6 WHERE message = ?1 AND n = ?2") \
 	X(ADD_ATTEMPT, "INSERT INTO attempt (message, n, started_ms,"     \
-	  " ended_ms, account, host, stage, reply, reason, summary)"      \
+	  " ended_ms, account, host, stage, reply, reason, summary,"      \
+	  " sent_as)"                                                     \
 	  " VALUES (?1, (SELECT ifnull(max(n), 0) + 1 FROM attempt"       \
-	  " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")        \
+	  " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")   \
 	X(ADD_DIALOGUE, "INSERT INTO dialogue VALUES (?1,"                \
 	  " (SELECT max(n) FROM attempt WHERE message = ?1), ?2)")        \
 	X(GET_BODY_PLACE, "SELECT body, size FROM message WHERE id = ?")  \
@@ -104,8 +105,12 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " finished_ms FROM recipient WHERE message = ? ORDER BY n")     \
 	X(GET_BODY, "SELECT data, size, checksum FROM message"            \
 	  " JOIN body ON message = id WHERE id = ?")                      \
-	X(GET_QUEUE_IDS, "SELECT id FROM message WHERE state = 0"         \
-	  " UNION ALL SELECT id FROM message WHERE state = 3 ORDER BY 1") \
+	/* left to itself it would walk through all for the order */      \
+	X(GET_QUEUE_IDS,                                                  \
+	  "SELECT id FROM message INDEXED BY message_due"                 \
+	  " WHERE state = 0 UNION ALL "                                   \
+	  "SELECT id FROM message INDEXED BY message_held"                \
+	  " WHERE state = 3 ORDER BY 1")                                  \
 	/* notices */                                                     \
 	X(GET_NOTICES_MADE, "SELECT is_notice, received_ms FROM message"  \
 	  " WHERE is_notice > 0 AND received_ms > ? ORDER BY received_ms" \
@@ -138,12 +143,13 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE id >= ?1 AND " HISTORY_FILTER                           \
 	  " ORDER BY id DESC LIMIT ?7")                                   \
 	X(GET_UNFINISHED_IDS,                                             \
-	  "SELECT id FROM message WHERE state = 0 AND "                   \
-	  HISTORY_FILTER " UNION ALL "                                    \
-	  "SELECT id FROM message WHERE state = 3 AND "                   \
-	  HISTORY_FILTER " ORDER BY 1 DESC LIMIT ?7")                     \
+	  "SELECT id FROM message INDEXED BY message_due"                 \
+	  " WHERE state = 0 AND " HISTORY_FILTER " UNION ALL "            \
+	  "SELECT id FROM message INDEXED BY message_held"                \
+	  " WHERE state = 3 AND " HISTORY_FILTER                          \
+	  " ORDER BY 1 DESC LIMIT ?7")                                    \
 	X(GET_ATTEMPTS, "SELECT n, started_ms, ended_ms, account, host,"  \
-	  " stage, reply, reason, summary, text FROM attempt AS a"        \
+	  " stage, reply, reason, summary, text, sent_as FROM attempt"    \
 	  " LEFT JOIN dialogue AS d USING (message, n)"                   \
 	  " WHERE message = ? ORDER BY n")                                \
 	/* refused senders */                                             \

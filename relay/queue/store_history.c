@@ -104,6 +104,7 @@ static void read_attempt(sqlite3_stmt *s, struct story *story)
 	attempt->reason = read_text(s, 7);
 	attempt->summary = read_text(s, 8);
 	attempt->dialogue = read_text(s, 9);
+	attempt->sent_as = read_text(s, 10);
 }
 
 static int read_attempts(struct store_db *db, struct story *story)
@@ -147,6 +148,7 @@ void story_free(struct story **story_ptr)
 		free(story->attempts[i].reply);
 		free(story->attempts[i].reason);
 		free(story->attempts[i].summary);
+		free(story->attempts[i].sent_as);
 		free(story->attempts[i].dialogue);
 	}
 	free(story->attempts);

@@ -130,6 +130,7 @@ static int add_attempt(struct store_db *db, const struct outcome *outcome)
 	db_bind_text(s, 7, outcome->reply);
 	db_bind_text(s, 8, outcome->reason);
 	db_bind_text(s, 9, outcome->summary);
+	db_bind_text(s, 10, outcome->sent_as);
 	return db_run(s);
 }
 

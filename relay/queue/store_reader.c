@@ -1,9 +1,7 @@
-#include "relay/queue/store_db.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include "proto/xalloc.h"
-#include "relay/queue/store.h"
+#include "relay/queue/store_job.h"
 
 static _Thread_local char error_text[1024];
 
@@ -65,4 +63,12 @@ bool store_reader_queue(struct store_reader *reader,
 	}
 	free(ids.id);
 	return code == SQLITE_OK || reader_fail(reader, error_r);
+}
+
+bool store_reader_accounts(struct store_reader *reader,
+			   struct account_record **records_r, size_t *n_r,
+			   const char **error_r)
+{
+	return accounts_read(&reader->db, records_r, n_r) == SQLITE_OK ||
+	       reader_fail(reader, error_r);
 }

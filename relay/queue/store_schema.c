@@ -86,6 +86,7 @@ static const char *const steps[] = {
 	" INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE attempt ADD COLUMN reason TEXT;"
 	"ALTER TABLE attempt ADD COLUMN summary TEXT;"
+	"ALTER TABLE attempt ADD COLUMN sent_as TEXT;"
 	"CREATE TABLE dialogue ("
 	" message INTEGER NOT NULL,"
 	" n INTEGER NOT NULL,"

@@ -15,12 +15,14 @@ its Debian package.  Waiting is always for a condition, with a deadline that is
 generous and never measured.
 """
 
+import http.client
 import json
 import os
 import pathlib
 import re
 import shutil
 import smtplib
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -69,6 +71,19 @@ class Event(dict):
         if len(code) > 1:
             return chr(int(code[1:], 16))
         return cls.ESCAPES.get(code, code)
+
+
+class LocalConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path):
+        super().__init__("lanpost", timeout=DEADLINE)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 class Lanpost(Process):
@@ -128,6 +143,30 @@ class Lanpost(Process):
                                  f"{done.returncode}, not {check}:\n"
                                  f"{done.stdout}{done.stderr}")
         return done
+
+    @property
+    def control(self):
+        return self.spool / "control.sock"
+
+    def wait_control(self):
+        """Until commands find this server."""
+        def answers():
+            try:
+                return self.ask("/healthz")[0] == 200
+            except OSError:
+                return self.alive() and False
+        wait_until(answers, "the control socket", why=self.log_text)
+
+    def ask(self, path, method="GET", body=None):
+        """(status, JSON) of the API on the control socket."""
+        connection = LocalConnection(self.control)
+        try:
+            connection.request(method, path, body)
+            response = connection.getresponse()
+            text = response.read()
+            return response.status, json.loads(text) if text else None
+        finally:
+            connection.close()
 
     def events(self, name=None, since=0, **match):
         """The events so far; match: values, or functions of the value."""

@@ -118,6 +118,25 @@ static void part_defer(struct part *part)
 	store_outcome(part->scene->store, &outcome, kept, part);
 }
 
+static void changed(void *ctx, enum queue_answer answer, const char *words,
+		    struct envelope *envelope)
+{
+	(void)words;
+	envelope_free(&envelope);
+	kept(ctx, answer == QUEUE_CHANGED ? NULL : "not changed", false);
+}
+
+/* Held or deleted it is not sent, as if it were delivered. */
+static void part_change(struct part *part, enum queue_change what)
+{
+	if (!part->promise->accepted)
+		return;
+	part->promise->delivery_asked = true;
+	part->scene->open_questions++;
+	store_change(part->scene->store, part->promise->id, what, 0, changed,
+		     part);
+}
+
 static void give_up_halfway(struct scene *scene)
 {
 	static const struct body_callbacks nobody = { scene_drained,
@@ -134,7 +153,7 @@ static void give_up_halfway(struct scene *scene)
 
 static void act_one_start(struct promises *promises, int64_t purge_ms)
 {
-	enum { TOGETHER = 5, PARTS = 8, SHARES = 3 };
+	enum { TOGETHER = 5, PARTS = 10, SHARES = 3 };
 	static const size_t lens[TOGETHER] = { SMALL, LARGE, SMALL, LARGE,
 					       INLINE };
 	struct part parts[PARTS], shares[SHARES];
@@ -160,6 +179,11 @@ static void act_one_start(struct promises *promises, int64_t purge_ms)
 	part_start(&parts[6], &scene, promises, 0);
 	scene_wait(&scene);
 	part_start(&parts[7], &scene, promises, SMALL);
+	part_start(&parts[8], &scene, promises, LARGE);
+	part_start(&parts[9], &scene, promises, SMALL);
+	scene_wait(&scene);
+	part_change(&parts[8], QUEUE_DELETE);
+	part_change(&parts[9], QUEUE_HOLD);
 	part_deliver(&parts[5]);
 	part_deliver(&shares[1]);
 	scene_wait(&scene);

@@ -318,6 +318,8 @@ static void test_indices_are_used(void **state)
 	assert_plan(texts[SQL_GET_OLD_FAILED], "message_kept");
 	assert_plan(texts[SQL_GET_FAILED_SUM], "message_kept");
 	assert_plan(texts[SQL_SET_ALL_DUE], "message_due");
+	assert_plan(texts[SQL_GET_QUEUE_IDS], "message_due");
+	assert_plan(texts[SQL_GET_QUEUE_IDS], "message_held");
 	assert_plan(texts[SQL_GET_UNFINISHED_IDS], "message_due");
 	assert_plan(texts[SQL_GET_UNFINISHED_IDS], "message_held");
 	assert_plan(texts[SQL_GET_HISTORY_IDS], "PRIMARY KEY (rowid>?)");
