@@ -76,6 +76,14 @@ class FlightRecorder(TestCase):
         # Only what concerns this message: another went before it.
         self.assertEqual(text.count("> MAIL FROM:"), 1)
 
+    def test_no_smtp_at_all(self):
+        provider, lanpost = self.pair(
+            r'stage=connect raw="HTTP/1.1 400 Bad Request\r\n"' "\n")
+        lanpost.send(scan("http"))
+        text = self.wait_dialogue(lanpost)[0]
+        self.assert_in_order(text, "* connected to ", "< HTTP/1.1 400",
+                             "* over after ", "no SMTP reply")
+
     def test_what_is_delivered_leaves_none(self):
         provider, lanpost = self.pair()
         for number in range(5):
