@@ -27,6 +27,11 @@ void loop_free(struct loop **loop);
 uint64_t loop_now_ms(const struct loop *loop);
 /* Wall clock, milliseconds since 1970: for dates, never for deadlines. */
 int64_t wall_now_ms(void);
+/* The same without its jumps (steady.h): for ages, and deadlines that are
+ * stored.  On the loop thread. */
+int64_t steady_now_ms(void);
+/* Now and then: by how much the wall clock has jumped; or 0. */
+int64_t steady_jump_ms(void);
 /* Random bytes from the system. */
 void random_bytes(void *data, unsigned len);
 uint32_t random_u32(void);

@@ -43,6 +43,7 @@ static void call_done(struct job *job)
 			       job->error);
 		break;
 	case JOB_PURGE:
+	case JOB_REBASE:
 	case JOB_FORGET:
 		break;
 	}
@@ -270,7 +271,7 @@ void store_change(struct store *store, message_id id, enum queue_change what,
 	job->change_done = done;
 	job->change.id = id;
 	job->change.what = what;
-	job->change.now_ms = wall_now_ms();
+	job->change.now_ms = steady_now_ms();
 	job->change.expires_ms = job->change.now_ms + expire_ms;
 	storage_post(&store->storage, job);
 }
@@ -337,6 +338,14 @@ void store_forget(struct store *store, const char *account, const char *sender)
 
 	job->refused.account = xstrdup(account);
 	job->refused.sender = xstrdup(sender);
+	storage_post(&store->storage, job);
+}
+
+void store_rebase(struct store *store, int64_t by_ms)
+{
+	struct job *job = job_new(JOB_REBASE, NULL);
+
+	job->rebase.by_ms = by_ms;
 	storage_post(&store->storage, job);
 }
 
