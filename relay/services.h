@@ -14,8 +14,8 @@ struct spool;
 struct store;
 struct queue;
 struct refused;
-struct alerts;
 struct notices;
+struct alerts;
 struct verdicts;
 struct allowances;
 
@@ -26,8 +26,8 @@ struct services {
 	struct store *store;
 	struct queue *queue;
 	struct refused *refused;
-	struct alerts *alerts;
 	struct notices *notices;
+	struct alerts *alerts;
 	struct verdicts *verdicts;
 	struct allowances *allowances;
 };

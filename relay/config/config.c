@@ -184,7 +184,8 @@ static bool load_catalogue(struct config_build *build)
 	char *folder = config_catalogue_folder(build->path);
 	char *error = NULL;
 
-	build->config->catalogue = catalogue_load(folder, &error);
+	build->config->catalogue = catalogue_load(folder, build->config->providers,
+						  &error);
 	free(folder);
 	if (build->config->catalogue)
 		return true;

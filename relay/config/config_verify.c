@@ -252,17 +252,6 @@ static bool check_account(struct config_build *build,
 	return true;
 }
 
-static void warn_webhook(struct config_build *build)
-{
-	const char *url = build->config->relay.alert_webhook;
-
-	if (url && !text_starts(text_of(url), "https:"))
-		config_warn(build,
-			    "relay: alert_webhook is no https URL: alerts go "
-			    "in the clear, and only where the host has a "
-			    "loopback or private address");
-}
-
 static void warn_postmaster(struct config_build *build)
 {
 	const struct relay_config *relay = &build->config->relay;
@@ -276,6 +265,17 @@ static void warn_postmaster(struct config_build *build)
 		    relay->notify == NOTIFY_SENDER
 			    ? "an account is paused"
 			    : "a message fails or an account is paused");
+}
+
+static void warn_webhook(struct config_build *build)
+{
+	const char *url = build->config->relay.alert_webhook;
+
+	if (url && !text_starts(text_of(url), "https:"))
+		config_warn(build,
+			    "relay: alert_webhook is no https URL: alerts go "
+			    "in the clear, and only where the host has a "
+			    "loopback or private address");
 }
 
 static bool check_relay(struct config_build *build)

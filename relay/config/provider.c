@@ -41,7 +41,7 @@ struct providers *providers_load(const char *folder, char **error_r)
 	struct providers *providers;
 
 	*error_r = NULL;
-	if (providers_folder_is_empty(folder))
+	if (!folder || providers_folder_is_empty(folder))
 		return builtin();
 	providers = read_builtin();
 	if (!providers_add_folder(providers, folder, error_r))

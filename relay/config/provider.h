@@ -71,7 +71,7 @@ const char *provider_source(const struct provider *provider, const char *key);
 struct providers;
 /* Those that are compiled in; they live as long as the process. */
 const struct providers *providers_builtin(void);
-/* And those of the folder, which need not be there.  NULL with a sentence,
+/* And those of the folder, which need not be there, or be NULL.  NULL with a sentence,
  * "FILE:LINE: ...", which the caller frees. */
 struct providers *providers_load(const char *folder, char **error_r);
 /* The folder's name beside that file; NULL: beside the usual one.  The caller

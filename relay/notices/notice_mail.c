@@ -58,6 +58,12 @@ static struct envelope *envelope_of(const struct notice_occasion *occasion,
 	return envelope;
 }
 
+static const char *account_of(const struct notice_occasion *occasion,
+			      const char *own)
+{
+	return occasion->account != NULL ? occasion->account : own;
+}
+
 static uint32_t header_size(struct text message)
 {
 	return (uint32_t)(text_find_nocase(message, text_of("\r\n\r\n")) + 4);
@@ -162,8 +168,9 @@ void notice_mail_failure(struct notice_mail *mail,
 {
 	char *subject = notice_subject_failure(one);
 
-	mail->envelope = envelope_of(occasion, audience, one->envelope->account,
-				     subject);
+	mail->envelope = envelope_of(
+		occasion, audience,
+		account_of(occasion, one->envelope->account), subject);
 	print_failure(mail, occasion, audience, one, header);
 	free(subject);
 }
@@ -198,7 +205,7 @@ void notice_mail_digest(struct notice_mail *mail,
 
 	notice_text_digest(&text, occasion->config, digest,
 			   occasion->offset_minutes);
-	write_letter(mail, occasion, audience, account,
+	write_letter(mail, occasion, audience, account_of(occasion, account),
 		     notice_subject_digest(digest), &text);
 	mail->envelope->is_digest =
 		!notice_audience_is_each_sender(occasion->config);

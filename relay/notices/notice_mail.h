@@ -16,6 +16,7 @@
 
 struct notice_occasion {
 	const struct config *config;
+	const char *account;   /* that carries it; NULL: that of the mail */
 	int64_t now_ms;
 	uint32_t random;
 	int offset_minutes;    /* of the local time zone */

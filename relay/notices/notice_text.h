@@ -24,8 +24,7 @@ struct account_alarm {
 	size_t waiting;           /* messages that are for it */
 	int64_t expires_ms;       /* when the first of them fails; 0: none
 	                             waits */
-	const char *by;           /* an account that works, to send the news;
-	                             NULL: none does */
+	const char *by;           /* the account that carries the news */
 };
 
 enum {

@@ -21,7 +21,7 @@ enum {
 
 struct notices {
 	struct services *services;
-	int64_t (*now_ms)(void);
+	struct notices_means means;
 	struct timer *timer;
 	enum {
 		NOTICES_IDLE,
@@ -38,6 +38,7 @@ struct notices {
 	struct config *config;
 	struct notice_case one;
 	struct notice_audience audience;
+	char *account;             /* that carries it, or NULL */
 	struct body_file *file;
 	struct notice_mail mail;
 	struct body *body;
@@ -49,6 +50,17 @@ struct notices {
 
 static void look(struct notices *notices);
 
+static int64_t now_of(const struct notices *notices)
+{
+	return notices->means.now_ms();
+}
+
+static const char *carrier_of(const struct notices *notices,
+			      const char *account)
+{
+	return notices->means.carrier(notices->means.ctx, account);
+}
+
 /* ---- the end of a round ---- */
 
 static void clear(struct notices *notices)
@@ -59,7 +71,8 @@ static void clear(struct notices *notices)
 	notice_mail_free(&notices->mail);
 	notice_alarm_free(&notices->alarm);
 	free(notices->sender);
-	notices->sender = NULL;
+	free(notices->account);
+	notices->sender = notices->account = NULL;
 	buf_clear(&notices->of);
 	notices->told = (struct notice_told){ 0 };
 	notices->state = NOTICES_IDLE;
@@ -67,7 +80,7 @@ static void clear(struct notices *notices)
 
 static void rest(struct notices *notices, int64_t until_ms)
 {
-	int64_t wait_ms = until_ms - notices->now_ms();
+	int64_t wait_ms = until_ms - now_of(notices);
 
 	clear(notices);
 	notices->again = false;
@@ -81,7 +94,7 @@ static void rest(struct notices *notices, int64_t until_ms)
 static void retry(struct notices *notices)
 {
 	notice_alarm_put_back(&notices->alarms, &notices->alarm);
-	rest(notices, notices->now_ms() + RETRY_MS);
+	rest(notices, now_of(notices) + RETRY_MS);
 }
 
 static void on_timer(void *ctx)
@@ -190,10 +203,11 @@ static void skip(struct notices *notices)
 
 static struct notice_occasion occasion_of(const struct notices *notices)
 {
-	int64_t now_ms = notices->now_ms();
+	int64_t now_ms = now_of(notices);
 
 	return (struct notice_occasion){
 		.config = notices->config,
+		.account = notices->account,
 		.now_ms = now_ms,
 		.random = random_u32(),
 		.offset_minutes = wall_offset_minutes(now_ms),
@@ -260,6 +274,7 @@ static void tell_one(struct notices *notices)
 	int64_t untold_ms = notice_case_untold_ms(&notices->one);
 	char id[MESSAGE_ID_TEXT];
 
+	notices->account = xstrdup(carrier_of(notices, envelope->account));
 	notices->told.id = envelope->id;
 	notices->told.until_ms = untold_ms != 0 ? untold_ms
 						: notices->one.told_ms;
@@ -321,7 +336,9 @@ static void on_digest(void *ctx, const struct notice_digest *digest,
 
 static void tell_all(struct notices *notices)
 {
-	notices->told.until_ms = notices->now_ms() - SETTLED_MS;
+	notices->account = xstrdup(
+		carrier_of(notices, notices->one.envelope->account));
+	notices->told.until_ms = now_of(notices) - SETTLED_MS;
 	if (notice_audience_is_each_sender(notices->config))
 		notices->sender = xstrdup(notices->one.envelope->reverse_path);
 	notices->told.sender = notices->sender;
@@ -349,11 +366,14 @@ static void tell_alarm(struct notices *notices)
 static void add_alarm(struct notices *notices,
 		      const struct account_alarm *alarm, bool is_resumed)
 {
-	if (alarm->by == NULL ||
-	    notices->services->config->relay.postmaster == NULL ||
-	    notices->services->config->relay.notify == NOTIFY_OFF)
+	const struct relay_config *relay = &notices->services->config->relay;
+	struct account_alarm carried = *alarm;
+
+	carried.by = carrier_of(notices, alarm->account);
+	if (carried.by == NULL || relay->postmaster == NULL ||
+	    relay->notify == NOTIFY_OFF)
 		return;
-	notice_alarm_add(&notices->alarms, alarm, is_resumed);
+	notice_alarm_add(&notices->alarms, &carried, is_resumed);
 	notices->rest_until_ms = 0;
 	notices_kick(notices);
 }
@@ -361,13 +381,15 @@ static void add_alarm(struct notices *notices,
 void notices_account_paused(struct notices *notices,
 			    const struct account_alarm *alarm)
 {
-	add_alarm(notices, alarm, false);
+	if (notices != NULL)
+		add_alarm(notices, alarm, false);
 }
 
 void notices_account_resumed(struct notices *notices,
 			     const struct account_alarm *alarm)
 {
-	if (notices->now_ms() - alarm->since_ms > NOTICE_RESUMED_AFTER_MS)
+	if (notices != NULL &&
+	    now_of(notices) - alarm->since_ms > NOTICE_RESUMED_AFTER_MS)
 		add_alarm(notices, alarm, true);
 }
 
@@ -404,7 +426,7 @@ static void step(struct notices *notices, const struct notice_news *news)
 {
 	struct notice_step next =
 		notice_pace(news, notice_audience_is_each_sender(notices->config),
-			    notices->now_ms());
+			    now_of(notices));
 
 	if (has_alarm(notices) && notice_pace_left(news) > 0) {
 		tell_alarm(notices);
@@ -444,7 +466,7 @@ static void look(struct notices *notices)
 	timer_stop(notices->timer);
 	notices->config = config_ref(notices->services->config);
 	store_notice_news(notices->services->store,
-			  notices->now_ms() - NOTICE_HOUR_MS, on_news,
+			  now_of(notices) - NOTICE_HOUR_MS, on_news,
 			  notices);
 }
 
@@ -452,18 +474,19 @@ void notices_kick(struct notices *notices)
 {
 	if (notices->state != NOTICES_IDLE)
 		notices->again = true;
-	else if (notices->rest_until_ms <= notices->now_ms())
+	else if (notices->rest_until_ms <= now_of(notices))
 		look(notices);
 }
 
 /* ---- life ---- */
 
-struct notices *notices_new(struct services *services, int64_t (*now_ms)(void))
+struct notices *notices_new(struct services *services,
+			    const struct notices_means *means)
 {
 	struct notices *notices = xcalloc(1, sizeof(*notices));
 
 	notices->services = services;
-	notices->now_ms = now_ms;
+	notices->means = *means;
 	buf_init(&notices->of, 2 * OF_MAX);
 	notices->timer = timer_new(services->loop, on_timer, notices);
 	return notices;

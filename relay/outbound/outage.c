@@ -5,6 +5,7 @@
 
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
+#include "relay/notices/notices.h"
 #include "relay/outbound/fingerprint.h"
 #include "relay/queue/queue.h"
 #include "relay/report/alerts.h"
@@ -137,7 +138,7 @@ static void log_begin(const struct outage *outage,
 {
 	const struct trouble *trouble = &outage->trouble;
 	uint64_t wait = outage_wait(outage, now_ms);
-	int64_t now = wall_now_ms();
+	int64_t now = steady_now_ms();
 	struct queue_waiting waiting;
 
 	queue_waiting(outage->services->queue, outage->account, 0, &waiting);
@@ -164,6 +165,27 @@ static bool is_alarming(const struct outage *outage, int64_t wait_ms)
 	       (outage->trouble.kind == BREAKER_REST && wait_ms >= HOUR_MS);
 }
 
+static void tell_by_mail(const struct outage *outage, const struct alert *alert,
+                         int64_t expires_ms)
+{
+	struct account_alarm alarm = {
+		.account = alert->account,
+		.reason = alert->reason,
+		.title = alert->title,
+		.explanation = alert->explanation,
+		.fix = alert->fix,
+		.reply = alert->reply,
+		.since_ms = outage->since_ms,
+		.waiting = alert->waiting,
+		.expires_ms = expires_ms,
+	};
+
+	if (alert->event == ALERT_ACCOUNT_PAUSED)
+		notices_account_paused(outage->services->notices, &alarm);
+	else
+		notices_account_resumed(outage->services->notices, &alarm);
+}
+
 static void raise_alarm(const struct outage *outage, enum alert_event event)
 {
 	const struct trouble *trouble = &outage->trouble;
@@ -174,8 +196,6 @@ static void raise_alarm(const struct outage *outage, enum alert_event event)
 
 	queue_waiting(outage->services->queue, outage->account, 0, &waiting);
 	alert.waiting = waiting.n;
-	alert.since_ms = outage->since_ms;
-	alert.expires_ms = waiting.expires_ms;
 	if (bad) {
 		alert.title = trouble->title;
 		alert.explanation = trouble->explanation;
@@ -183,6 +203,7 @@ static void raise_alarm(const struct outage *outage, enum alert_event event)
 		alert.reply = trouble->reply;
 	}
 	alerts_raise(outage->services->alerts, &alert);
+	tell_by_mail(outage, &alert, waiting.n > 0 ? waiting.expires_ms : 0);
 }
 
 /* Once an outage. */
@@ -377,7 +398,7 @@ static int64_t margin(const struct outage *outage)
 
 void outage_watch(struct outage *outage)
 {
-	int64_t now = wall_now_ms(), before = now + margin(outage);
+	int64_t now = steady_now_ms(), before = now + margin(outage);
 	struct queue_waiting waiting;
 
 	if (outage->warned || !outage_lasts(outage))

@@ -262,23 +262,36 @@ const char *pools_route(struct pools *pools, const struct envelope *envelope)
 	return other->name;
 }
 
-const char *pools_messenger(const struct pools *pools, const char *account)
+static const struct account_config *
+working_failover(const struct pools *pools, const struct account_config *own)
 {
 	const struct config *config = pools->services->config;
-	const struct account_config *one = config_account(config, account);
+	const struct account_config *account = own;
 	size_t i;
 
-	for (i = 0; one != NULL && i < config->n_accounts; i++) {
-		if (works(pools, one))
-			return one->name;
-		one = one->failover ? config_account(config, one->failover)
-		                    : NULL;
-	}
-	for (i = 0; i < config->n_accounts; i++) {
-		if (works(pools, &config->accounts[i]))
-			return config->accounts[i].name;
+	for (i = 0; i < config->n_accounts && account != NULL; i++) {
+		if (works(pools, account))
+			return account;
+		account = account->failover != NULL
+		                  ? config_account(config, account->failover)
+		                  : NULL;
 	}
 	return NULL;
+}
+
+const char *pools_carrier(const struct pools *pools, const char *account)
+{
+	const struct config *config = pools->services->config;
+	const struct account_config *own =
+		account != NULL ? config_account(config, account) : NULL;
+	const struct account_config *found = working_failover(pools, own);
+	size_t i;
+
+	for (i = 0; i < config->n_accounts && found == NULL; i++) {
+		if (works(pools, &config->accounts[i]))
+			found = &config->accounts[i];
+	}
+	return found != NULL ? found->name : NULL;
 }
 
 /* ---- all of them ---- */

@@ -41,9 +41,9 @@ void pools_save_again(struct pools *pools);
 
 /* The account that is to send it now; a name of services->config. */
 const char *pools_route(struct pools *pools, const struct envelope *envelope);
-/* One that works, to send news of that account: what sends in its place, or
- * the first; NULL: none works. */
-const char *pools_messenger(const struct pools *pools, const char *account);
+/* Which account may carry news about that one: itself if it works, else the
+ * first of its failovers that does, else the first of all; NULL: none works. */
+const char *pools_carrier(const struct pools *pools, const char *account);
 /* Messages in the lane of that account are ready. */
 void pools_kick(struct pools *pools, const char *account);
 void pools_kick_all(struct pools *pools);

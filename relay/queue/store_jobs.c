@@ -222,6 +222,8 @@ int job_write(struct store_db *db, struct job *job)
 	case JOB_SPEND:
 	case JOB_SHIFT_USAGE:
 		return usage_write(db, job);
+	case JOB_REBASE:
+		return rebase_write(db, job);
 	case JOB_LOAD_DUE:
 	case JOB_LOAD_BODY:
 	case JOB_NOTICE_NEWS:

@@ -21,8 +21,6 @@ struct alerts {
 	struct alert_backlog backlog;
 	struct webhook *webhook;
 	struct timer *timer;
-	void (*mail)(void *ctx, const struct alert *alert);
-	void *mail_ctx;
 };
 
 static const struct {
@@ -231,26 +229,19 @@ static void post(struct alerts *alerts, const struct alert *alert)
 	send_next(alerts);
 }
 
+/* The one place where alarm is given. */
 void alerts_raise(struct alerts *alerts, const struct alert *alert)
 {
-	if (alerts == NULL)
-		return;
-	if (url_in_force(alerts) != NULL)
+	if (alerts != NULL && url_in_force(alerts) != NULL)
 		post(alerts, alert);
-	if (alerts->mail != NULL)
-		alerts->mail(alerts->mail_ctx, alert);
 }
 
 /* ---- life ---- */
 
-struct alerts *alerts_new(struct services *services,
-                          void (*mail)(void *ctx, const struct alert *alert),
-                          void *ctx)
+struct alerts *alerts_new(struct services *services)
 {
 	struct alerts *alerts = xcalloc(1, sizeof *alerts);
 
-	alerts->mail = mail;
-	alerts->mail_ctx = ctx;
 	alerts->services = services;
 	alerts->webhook = webhook_new(services->loop, on_posted, alerts);
 	alerts->timer = timer_new(services->loop, on_timer, alerts);

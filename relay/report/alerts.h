@@ -11,9 +11,6 @@
  * is not known is left out.  What the receiver does not take is tried again
  * (alert_backlog.h); of one account, or of the disk, the newest news counts.
  *
- * Accounts are told of by mail as well, by whoever is given for that: notices
- * know how (notices/notices.h).
- *
  * The URL may be a secret: the log has its origin.
  */
 #ifndef RELAY_REPORT_ALERTS_H
@@ -45,18 +42,13 @@ struct alert {
 	const char *account;
 	const char *reason, *title, *explanation, *fix, *reply;
 	size_t waiting;
-	int64_t since_ms;          /* of an account's outage */
-	int64_t expires_ms;        /* when the first that waits fails; 0: none */
 };
 
 struct alerts;
 
-/* services->config says at each alert where it is POSTed to, if anywhere.
- * mail: hears of each; may be NULL. */
-struct alerts *alerts_new(struct services *services,
-                          void (*mail)(void *ctx, const struct alert *alert),
-                          void *ctx);
-/* The one place where alarm is given.  alerts NULL: nothing happens. */
+/* services->config says at each alert where it goes to, if anywhere. */
+struct alerts *alerts_new(struct services *services);
+/* alerts NULL: nothing happens. */
 void alerts_raise(struct alerts *alerts, const struct alert *alert);
 void alerts_free(struct alerts **alerts);
 

@@ -8,24 +8,25 @@ from lanpost_e2e import Lanpost, TestCase, main
 
 # From the scripts of the real providers: who it happens to, what is expected.
 WORDS = (
-    # script, whose address, event, words of the reply
+    # script, whose address, event, words of the reply, reason
     ("microsoft", {"to": "recipient-not-found@example.test"}, "failed",
-     "550 5.1.10"),
-    ("gmail", {"to": "no-such-user@example.test"}, "failed", "550 5.1.1"),
+     "550 5.1.10", "m365-recipient-not-found"),
+    ("gmail", {"to": "no-such-user@example.test"}, "failed", "550 5.1.1",
+     "gmail-no-such-user"),
     ("gmail", {"to": "recipient-too-fast@example.test"}, "deferred",
-     "450 4.2.1"),
+     "450 4.2.1", "gmail-recipient-too-fast"),
     ("microsoft", {"user": "server-busy@contoso.test"}, "deferred",
-     "451 4.7.500"),
+     "451 4.7.500", "m365-server-busy"),
     ("microsoft", {"user": "message-too-big@contoso.test"}, "failed",
-     "552 5.3.4"),
-    ("ses", {"user": "unverified-identity@contoso.test"}, "failed",
-     "554 Message rejected"),
+     "552 5.3.4", "m365-message-too-big"),
+    ("ses", {"user": "unverified-identity@contoso.test"}, "account-paused",
+     "554 Message rejected", "ses-unverified-identity"),
     ("microsoft", {"user": "smtp-auth-disabled-tenant@contoso.test"},
-     "account-paused", "535 5.7.139"),
+     "account-paused", "535 5.7.139", "m365-smtp-auth-disabled-tenant"),
     ("microsoft", {"user": "auth-unsuccessful@contoso.test"},
-     "account-paused", "535 5.7.3"),
+     "account-paused", "535 5.7.3", "m365-auth-unsuccessful"),
     ("gmail", {"user": "app-password-required@contoso.test"},
-     "account-paused", "534 5.7.9"),
+     "account-paused", "534 5.7.9", "gmail-app-password-required"),
 )
 
 
@@ -35,14 +36,15 @@ class Refusals(TestCase):
         keys = provider.account(timeout="2s", **(account or {}))
         return provider, self.start(Lanpost(account=keys))
 
-    def check_words(self, event, words):
+    def check_words(self, event, words, reason):
         self.assertIn(words, event["reply"], event.line)
+        self.assertEqual(event["reason"], reason, event.line)
         for key in ("reason", "explanation", "fix"):
             self.assertTrue(event.get(key), f"no {key}: {event.line}")
 
     def test_words_of_the_real_ones(self):
         folder = HERE.parent / "provider/scripts"
-        for script, who, name, words in WORDS:
+        for script, who, name, words, reason in WORDS:
             with self.subTest(script=script, who=who):
                 text = (folder / f"{script}.script").read_text()
                 provider = PracticeProvider(self.ca, text)
@@ -52,7 +54,7 @@ class Refusals(TestCase):
                 lanpost = self.start(Lanpost(account=provider.account()))
                 lanpost.send(scan("words"),
                              to=[who.get("to", "boss@example.test")])
-                self.check_words(lanpost.wait_event(name), words)
+                self.check_words(lanpost.wait_event(name), words, reason)
                 waits = name != "failed"
                 self.assertEqual(lanpost.events("delivered"), [])
                 wait_until(lambda: (("words" in lanpost.command(
@@ -90,7 +92,8 @@ class Refusals(TestCase):
         provider, lanpost = self.pair(
             "stage=data-end times=1 keep=yes do=close\n")
         lanpost.send(scan("twice"))
-        lanpost.wait_event("deferred")
+        self.assertEqual(lanpost.wait_event("deferred")["reason"],
+                         "eof-after-data")
         lanpost.wait_event("delivered")
         first, second = provider.arrived()
         self.assertEqual(first.raw, second.raw)
@@ -110,14 +113,15 @@ class Refusals(TestCase):
 
     def test_what_the_provider_cannot_take(self):
         """Known from EHLO before a word is said, also on a new connection."""
-        for what, options, unfit, words in (
+        for what, options, unfit, words, reason in (
                 ("8-bit and signed", {"caps": "PIPELINING SIZE"},
-                 signed("unfit"), "5.6.3"),
-                ("too large", {"size": 1000}, scan("unfit"), "5.3.4")):
+                 signed("unfit"), "5.6.3", "no-8bitmime"),
+                ("too large", {"size": 1000}, scan("unfit"), "5.3.4",
+                 "message-size-preflight")):
             with self.subTest(what=what):
                 provider, lanpost = self.pair(**options)
                 lanpost.send(unfit)
-                self.check_words(lanpost.wait_event("failed"), words)
+                self.check_words(lanpost.wait_event("failed"), words, reason)
                 lanpost.send(b"Subject: fits\r\n\r\nshort\r\n")
                 lanpost.wait_event("delivered")
                 self.assertEqual(len(provider.arrived()), 1)

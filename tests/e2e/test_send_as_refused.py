@@ -14,23 +14,34 @@ TO = "boss@example.test"
 DENIED = "550 5.7.60 SMTP; Client does not have permissions to send as " \
     "this sender"
 
-# In the words of the real ones: at which stage, what they say.
+# In the words of the real ones: at which stage, what they say, which entry of
+# the catalogue that is.
 WORDS = (
-    ("data-end", DENIED),
+    ("data-end", DENIED, "m365-send-as-denied-5760"),
     ("data-end", "550 5.7.1 Client does not have permissions to send as this "
-     "sender"),
+     "sender", "m365-send-as-denied-571"),
     ("data-end", f"554 5.2.252 SendAsDenied; {USER} not allowed to send as "
-     f"{COPIER}; STOREDRV.Submission.Exception:SendAsDeniedException"),
-    ("mail", "550 5.7.0 From address is not one of your addresses."),
-    ("mail", "550 Request failed; Mailbox unavailable"),
-    ("mail", "553 5.7.1 Sender address rejected: not owned by auth user."),
+     f"{COPIER}; STOREDRV.Submission.Exception:SendAsDeniedException",
+     "m365-send-as-denied-storedrv"),
+    ("mail", "550 5.7.0 From address is not one of your addresses.",
+     "icloud-from-not-owned"),
+    ("mail", "550 Request failed; Mailbox unavailable",
+     "yahoo-mailfrom-mismatch"),
+    ("mail", "553 5.7.1 Sender address rejected: not owned by auth user.",
+     "yandex-from-not-owned"),
     ("rcpt", f"553 5.7.1 <{COPIER}>: Sender address rejected: not owned by "
-     f"user {USER}"),
-    ("mail", "550 Sender address is not allowed."),
-    ("data-end", "551 5.7.1 Not authorised to send from this header address"),
+     f"user {USER}", "sender-not-owned-generic"),
+    ("mail", "550 Sender address is not allowed.", "gmx-sender-not-allowed"),
+    ("data-end", "551 5.7.1 Not authorised to send from this header address",
+     "fastmail-from-not-authorised"),
     ("data-end", "554 Message rejected: Email address is not verified. The "
-     f"following identities failed the check in region US-EAST-1: {COPIER}"),
-    ("mail", "550 5.7.1 Unconfigured Sending Domain <contoso.test>"),
+     f"following identities failed the check in region US-EAST-1: {COPIER}",
+     "ses-unverified-identity"),
+    ("mail", "550 5.7.1 Unconfigured Sending Domain <contoso.test>",
+     "sparkpost-unconfigured-domain"),
+    # words that nobody has heard before
+    ("mail", "550 5.7.1 Certainly not", "sender-refused"),
+    ("data-end", "550 5.7.60 Certainly not", "send-as-refused"),
 )
 
 
@@ -54,7 +65,7 @@ class SendAsRefused(TestCase):
                      sender=COPIER, to=to)
 
     def refusals(self, lanpost, since=0):
-        return lanpost.events("deferred", since, reason="sender-refused")
+        return lanpost.events("deferred", since)
 
     def attempts(self, lanpost):
         with sqlite3.connect(lanpost.spool / "lanpost.db") as db:
@@ -68,7 +79,7 @@ class SendAsRefused(TestCase):
         lanpost.wait_event("reloaded", since=mark)
 
     def test_goes_out_as_the_account(self):
-        for stage, words in WORDS:
+        for stage, words, reason in WORDS:
             with self.subTest(words=words):
                 times = "times=1" if stage == "rcpt" else ""
                 provider, lanpost = self.pair(refuse(words, stage, times))
@@ -78,7 +89,8 @@ class SendAsRefused(TestCase):
                 self.assertEqual(message.sender, USER)
                 self.assertEqual(message.address("From"), [USER])
                 self.assertEqual(message.address("Reply-To"), [COPIER])
-                self.assertEqual(len(self.refusals(lanpost)), 1)
+                refusal, = self.refusals(lanpost)
+                self.assertEqual(refusal["reason"], reason)
                 self.assertEqual(lanpost.events("failed"), [])
                 lanpost.stop()
                 self.assertEqual([r for _, r in self.attempts(lanpost)][0],
@@ -191,14 +203,27 @@ class SendAsRefused(TestCase):
         self.assertEqual(sorted(message.recipients),
                          sorted([TO, "chief@example.test"]))
 
-    def test_the_account_itself_refused_is_the_end(self):
-        """Once more as itself, and no more."""
+    def test_the_account_itself_refused_pauses_it(self):
+        """Once more as itself, and no more; nothing is lost."""
         provider, lanpost = self.pair(
             f'stage=data-end match="*" reply="{DENIED}"\n')
         self.send(lanpost, "hopeless")
-        lanpost.wait_event("failed", attempt=2)
-        self.assertEqual(len(self.refusals(lanpost)), 1)
+        paused = lanpost.wait_event("account-paused")
+        self.assertIn(USER, paused["fix"])
+        lanpost.wait_event("deferred", attempt=2)
+        self.assertEqual(lanpost.events("failed"), [])
+        self.assertIn("hopeless", lanpost.command("queue", "--json").stdout)
         self.assertEqual(provider.arrived(), [])
+
+    def test_an_account_without_an_address_fails_the_message(self):
+        """There is nothing to send it as, and others may be well."""
+        _, lanpost = self.pair(refuse(DENIED), {
+            "username": "AKIAEXAMPLE", "senders": "*@contoso.test",
+            "sender_policy": "pass"},
+            user="AKIAEXAMPLE")
+        self.send(lanpost, "nobody")
+        lanpost.wait_event("failed", attempt=1)
+        self.assertEqual(lanpost.events("account-paused"), [])
 
     def test_a_recipient_that_is_not_verified_is_no_sender(self):
         _, lanpost = self.pair(

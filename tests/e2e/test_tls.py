@@ -88,7 +88,7 @@ class Trap(Provider):
 
 
 class Tls(TestCase):
-    def story(self, trap, **account):
+    def story(self, reason, trap, **account):
         """Returns the log line that says what is wrong."""
         trap = self.start(trap)
         lanpost = self.start(Lanpost(account=trap.account(**account)))
@@ -102,7 +102,8 @@ class Tls(TestCase):
                        base64.b64encode(trap.user.encode())):
             self.assertNotIn(secret, bytes(trap.heard))
         self.assertIn(accepted["id"], lanpost.command("queue").stdout)
-        for key in ("reason", "explanation", "fix"):
+        self.assertEqual(said["reason"], reason, said.line)
+        for key in ("explanation", "fix"):
             self.assertTrue(said.get(key), said.line)
         return said
 
@@ -110,36 +111,39 @@ class Tls(TestCase):
         other = self.ca.issue("other", "DNS:mail.other.test")
         expired = self.ca.issue("expired", days=-1)
         own = self.ca.issue("own", self_signed=True)
-        for what, pair, more in (
-                ("another host's", other, {}),
-                ("expired", expired, {}),
-                ("self-signed", own, {}),
-                ("unknown authority", None, {"tls_ca_file": None}),
-                ("another fingerprint", None, {"tls_fingerprint": "ab" * 32})):
+        for reason, pair, more in (
+                ("tls-hostname-mismatch", other, {}),
+                ("tls-cert-expired", expired, {}),
+                ("tls-self-signed", own, {}),
+                ("tls-unknown-ca", None, {"tls_ca_file": None}),
+                ("tls-fingerprint-mismatch", None,
+                 {"tls_fingerprint": "ab" * 32})):
             for implicit in (False, True):
-                with self.subTest(what=what, implicit=implicit):
+                with self.subTest(reason=reason, implicit=implicit):
                     trap = Trap(self.ca, pair, implicit=implicit)
                     account = {"tls": "implicit" if implicit else "starttls",
                                **more}
-                    self.story(trap, **account)
+                    self.story(reason, trap, **account)
 
     def test_starttls_stripped(self):
-        self.story(Trap(self.ca, offer=False))
+        self.story("starttls-not-offered", Trap(self.ca, offer=False))
 
     def test_starttls_refused(self):
-        for answer in (b"454 4.7.0 not now\r\n", b"502 5.5.1 no such verb\r\n"):
+        for answer, reason in ((b"454 4.7.0 not now\r\n", "provider-busy"),
+                               (b"502 5.5.1 no such verb\r\n",
+                                "provider-refuses")):
             with self.subTest(answer=answer):
-                self.story(Trap(self.ca, answer=answer))
+                self.story(reason, Trap(self.ca, answer=answer))
 
     def test_words_in_the_clear_behind_starttls(self):
         """CVE-2011-0411, the other way round."""
         for extra in (b"250-trap\r\n250 AUTH PLAIN\r\n",
                       b"250-trap\r\n250 AUTH PLAIN\r\n235 2.7.0 ok\r\n"):
             with self.subTest(extra=extra):
-                self.story(Trap(self.ca, extra=extra))
+                self.story("starttls-injection", Trap(self.ca, extra=extra))
 
     def test_plain_server_on_an_implicit_port(self):
-        self.story(Trap(self.ca), tls="implicit")
+        self.story("tls-wrong-mode", Trap(self.ca), tls="implicit")
 
 
 if __name__ == "__main__":

@@ -521,6 +521,7 @@ static const struct {
 	  "(https://postmarkapp.com/developer/user-guide/"
 	  "send-email-with-smtp)" },
 	{ "[relay]\nmax_message_size = 35M\nhostname = relay.example.com\n"
+	  "notify = off\n"
 	  "[account]\nprovider = postmark\nusername = u\npassword = x\n"
 	  "senders = a@b.example\n",
 	  "relay: max_message_size is more than account default takes; mail "
@@ -542,7 +543,15 @@ static const struct {
 	  "that Postmark allows "
 	  "(https://postmarkapp.com/developer/user-guide/"
 	  "send-email-with-smtp)" },
-	{ "[relay]\nhostname = scans\n" ACCOUNT,
+	{ "[relay]\nhostname = r.example.com\n" ACCOUNT,
+	  "relay: there is no postmaster, so nobody is written to when a "
+	  "message fails or an account is paused; write postmaster = ADDRESS "
+	  "in [relay], or notify = off if the log is read" },
+	{ "[relay]\nhostname = r.example.com\nnotify = sender\n" ACCOUNT,
+	  "relay: there is no postmaster, so nobody is written to when an "
+	  "account is paused; write postmaster = ADDRESS in [relay], or "
+	  "notify = off if the log is read" },
+	{ "[relay]\nhostname = scans\nnotify = off\n" ACCOUNT,
 	  "relay: the name \"scans\" has no domain, and some providers refuse "
 	  "such a greeting; write hostname = scans.example.com, with your "
 	  "domain, in [relay]" },
@@ -559,7 +568,8 @@ static void test_risks_are_named(void **state)
 		bool named = strncmp(warned[i].text, "[relay]", 7) == 0;
 
 		snprintf(text, sizeof(text), "%s%s",
-			 named ? "" : "[relay]\nhostname = r.example.com\n",
+			 named ? "" : "[relay]\nhostname = r.example.com\n"
+				    "postmaster = it@r.example\n",
 			 warned[i].text);
 		config = load(text, &warnings, &error);
 		if (!config)

@@ -108,6 +108,7 @@ static void test_password_env_is_looked_up(void **state)
 #define BASE                                                                   \
 	"LANPOST_ACCOUNT_HOST=h.example",                                      \
 		"LANPOST_ACCOUNT_SENDERS=a@b.example",                         \
+		"LANPOST_RELAY_POSTMASTER=it@r.example",                       \
 		"LANPOST_RELAY_HOSTNAME=r.example.com"
 
 static const struct {

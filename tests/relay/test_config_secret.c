@@ -213,7 +213,8 @@ static void test_the_configuration_file_is_as_secret(void **state)
 	config_error_free(&error);
 	write_secret("a.conf", text, 0640);
 	config = config_load("a.conf",
-			     ENV("LANPOST_RELAY_HOSTNAME=r.example.com"),
+			     ENV("LANPOST_RELAY_HOSTNAME=r.example.com",
+				 "LANPOST_RELAY_NOTIFY=off"),
 			     &warnings, &error);
 	assert_non_null(config);
 	assert_int_equal(warnings.n, 1);
@@ -240,7 +241,8 @@ static void test_a_file_open_for_writing_is_named(void **state)
 	write_secret("s", "hunter2\n", 0600);
 	write_secret("a.conf", ACCOUNT "password_file = s\n", 0666);
 	config = config_load("a.conf",
-			     ENV("LANPOST_RELAY_HOSTNAME=r.example.com"),
+			     ENV("LANPOST_RELAY_HOSTNAME=r.example.com",
+				 "LANPOST_RELAY_NOTIFY=off"),
 			     &warnings, &error);
 	assert_non_null(config);
 	assert_int_equal(warnings.n, 1);

@@ -144,7 +144,7 @@ static void write_config(const char *text)
 {
 	char whole[2000];
 
-	snprintf(whole, sizeof(whole), "[relay]\nhostname = r.example.com\n%s",
+	snprintf(whole, sizeof(whole), "[relay]\nhostname = r.example.com\nnotify = off\n%s",
 		 text);
 	tempdir_write("a.conf", whole);
 	assert_int_equal(chmod("a.conf", 0600), 0);

@@ -23,9 +23,18 @@ static struct notices *notices;
 static const char *folder;
 static int64_t now_ms;
 
+static const char *carrier; /* whatever the account */
+
 static int64_t fake_now(void)
 {
 	return now_ms;
+}
+
+static const char *fake_carrier(void *ctx, const char *account)
+{
+	(void)ctx;
+	(void)account;
+	return carrier;
 }
 
 /* --- the database, from outside ------------------------------------------- */
@@ -124,7 +133,9 @@ static void open_scene(void)
 	if (!queue_scene_open(&scene, folder))
 		fail_msg("%s", scene.store.error);
 	configure("postmaster", "boss@example.com");
-	notices = notices_new(&scene.services, fake_now);
+	notices = notices_new(&scene.services,
+			      &(struct notices_means){ fake_now, fake_carrier,
+						       NULL });
 	scene.notice_due = kick;
 }
 
@@ -147,6 +158,7 @@ static int setup(void **state)
 	snprintf(path, sizeof(path), "%s", tempdir_path(name));
 	folder = path;
 	now_ms = wall_now_ms();
+	carrier = "default";
 	open_scene();
 	return 0;
 }
@@ -754,7 +766,7 @@ static void test_only_what_was_read_is_told(void **state)
 
 /* --- accounts ------------------------------------------------------------- */
 
-static struct account_alarm alarm_of(const char *by)
+static struct account_alarm office_alarm(void)
 {
 	return (struct account_alarm){
 		.account = "office",
@@ -765,13 +777,12 @@ static struct account_alarm alarm_of(const char *by)
 		.since_ms = now_ms - 10,
 		.waiting = 3,
 		.expires_ms = now_ms + HOUR,
-		.by = by,
 	};
 }
 
 static void test_a_paused_account_is_told(void **state)
 {
-	struct account_alarm alarm = alarm_of("default");
+	struct account_alarm alarm = office_alarm();
 	char *text;
 
 	(void)state;
@@ -785,6 +796,7 @@ static void test_a_paused_account_is_told(void **state)
 	assert_has(text, "Auto-Submitted: auto-generated\r\n");
 	assert_has(text, "What to do: Set a new password.");
 	assert_has(text, "    535 5.7.139 Authentication unsuccessful\r\n");
+	assert_has(text, "This comes by account default.");
 	assert_has(text, "3 messages wait for it.");
 	assert_has(text, "lanpost account resume office");
 	free(text);
@@ -805,11 +817,12 @@ static void test_a_paused_account_is_told(void **state)
 
 static void test_nobody_to_tell_of_an_account(void **state)
 {
-	struct account_alarm alarm = alarm_of(NULL);
+	struct account_alarm alarm = office_alarm();
 
 	(void)state;
+	carrier = NULL;
 	notices_account_paused(notices, &alarm);
-	alarm.by = "default";
+	carrier = "default";
 	configure("both", NULL);
 	notices_account_paused(notices, &alarm);
 	configure("off", "boss@example.com");
@@ -820,7 +833,7 @@ static void test_nobody_to_tell_of_an_account(void **state)
 
 static void test_alarms_keep_the_pace(void **state)
 {
-	struct account_alarm alarm = alarm_of("default");
+	struct account_alarm alarm = office_alarm();
 
 	(void)state;
 	flood(20, now_ms, "s@a.com");

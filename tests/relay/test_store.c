@@ -908,10 +908,10 @@ static void fill(const char *columns, unsigned from, unsigned count)
 
 #define OLD(state)                                                             \
 	state ", 0, '', '', '', '', '', '', '', '', 1000, 0, 0, "              \
-	      "0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL, 0, 0"
+	      "0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL, 0, 0, -1"
 #define NEW(received)                                                          \
 	"1, 0, '', '', '', '', '', '', '', '', " received                      \
-	", 0, 0, 0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL, 0, 0"
+	", 0, 0, 0, 0, NULL, 10, 0, 0, 0, NULL, NULL, NULL, 0, 0, -1"
 
 static void test_purge_gets_past_those_that_stay(void **state)
 {
