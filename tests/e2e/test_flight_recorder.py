@@ -184,8 +184,8 @@ class FlightRecorder(TestCase):
                             " WHERE subject = 'Scan old'")
         lanpost.stop()
         with sqlite3.connect(lanpost.spool / "lanpost.db") as db:
-            db.execute("UPDATE message SET received_ms = 1000 WHERE id = ?",
-                       (old,))
+            db.execute("UPDATE message SET received_ms = 1000, notice = 0"
+                       " WHERE id = ?", (old,))
         lanpost.start()
         wait_until(lambda: self.rows(
             lanpost, "SELECT (SELECT count(*) FROM message WHERE id = ?1)"
