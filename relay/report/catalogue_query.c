@@ -253,7 +253,8 @@ static bool read_http(struct text text, struct catalogue_query *query_r)
 {
 	enum catalogue_stage stage = http_stage(text);
 
-	if (stage == CATALOGUE_STAGE_ANY && text_starts(text, "HTTP"))
+	if (stage == CATALOGUE_STAGE_ANY && text_starts(text, "HTTP") &&
+	    http_code(text) != 0)
 		stage = CATALOGUE_STAGE_GRAPH;
 	if (stage == CATALOGUE_STAGE_ANY)
 		return false;
