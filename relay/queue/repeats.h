@@ -24,8 +24,8 @@
  *
  * A repeat that comes while the first is still on its way to the disk waits
  * for the first one's answer and is given the same.  A message that fails at
- * the provider is forgotten (repeats_forget): who sends it again afterwards
- * means it.  All this is in memory, at most REPEATS_MAX messages: after a
+ * the provider, or is deleted by the operator, is forgotten (repeats_forget):
+ * who sends it again afterwards means it.  All this is in memory, at most REPEATS_MAX messages: after a
  * restart a repeat is a new message.
  *
  *     claim -> NEW      -> name -> accepted | refused
@@ -101,7 +101,7 @@ void repeats_withdraw(struct repeat_claim *claim);
 
 /* The connection broke before the device said another word. */
 void repeats_unheard_id(struct repeats *repeats, message_id id);
-/* It failed. */
+/* It failed, or was deleted. */
 void repeats_forget(struct repeats *repeats, message_id id);
 
 size_t repeats_count(const struct repeats *repeats);

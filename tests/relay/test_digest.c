@@ -9,7 +9,7 @@
 
 static void assert_digest(struct digest *digest, const char *hex)
 {
-	uint8_t out[DIGEST_SIZE];
+	unsigned char out[DIGEST_SIZE];
 	char text[2 * DIGEST_SIZE + 1];
 
 	digest_end(&digest, out);
