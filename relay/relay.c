@@ -14,12 +14,14 @@
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
 #include "relay/notices/notices.h"
+#include "relay/outbound/allowance.h"
 #include "relay/outbound/pools.h"
 #include "relay/outbound/refused.h"
 #include "relay/outbound/settlement.h"
 #include "relay/policy/check_rules.h"
 #include "relay/process.h"
 #include "relay/queue/queue.h"
+#include "relay/queue/repeats.h"
 #include "relay/queue/verdict.h"
 #include "relay/report/alerts.h"
 #include "relay/report/log.h"
@@ -266,6 +268,7 @@ static bool apply(struct relay *relay, struct config *config)
 	}
 	relay->services.config = config;
 	refused_review(relay->services.refused);
+	allowances_review(relay->services.allowances);
 	pools_commit(relay->pools);
 	take_files(relay);
 	spool_set_limits(relay->services.spool, config->relay.max_spool_size,
@@ -497,7 +500,9 @@ static int open_spool(struct relay *relay)
 						      relay->services.spool)));
 	relay->services.alerts = alerts_new(&relay->services);
 	relay->services.refused = refused_new(&relay->services);
+	relay->services.allowances = allowances_new(&relay->services);
 	relay->services.verdicts = verdicts_new(relay->services.loop);
+	relay->services.repeats = repeats_new();
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
 	relay->services.notices = notices_new(&relay->services, &means);
 	return EX_OK;
@@ -594,9 +599,12 @@ static void take_down(struct relay *relay)
 
 	control_close(&relay->control);
 	desk_free(&relay->desk);
+	if (relay->services.allowances != NULL)
+		allowances_stop(relay->services.allowances);
 	store_close(&relay->services.store);
 	notices_free(&relay->services.notices);
 	pools_free(&relay->pools);
+	allowances_free(&relay->services.allowances);
 	queue_free(&relay->services.queue);
 	refused_free(&relay->services.refused);
 	alerts_free(&relay->services.alerts);
@@ -604,6 +612,7 @@ static void take_down(struct relay *relay)
 	for (i = 0; i < relay->n_listeners; i++)
 		listener_free(&relay->listeners[i]);
 	verdicts_free(&relay->services.verdicts);
+	repeats_free(&relay->services.repeats);
 	for (i = 0; i < 3; i++)
 		signal_watch_free(&relay->signals[i]);
 	timer_free(&relay->housekeeping);

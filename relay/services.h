@@ -18,6 +18,7 @@ struct notices;
 struct alerts;
 struct verdicts;
 struct allowances;
+struct repeats;
 
 struct services {
 	struct loop *loop;
@@ -30,6 +31,7 @@ struct services {
 	struct alerts *alerts;
 	struct verdicts *verdicts;
 	struct allowances *allowances;
+	struct repeats *repeats;
 };
 
 #endif

@@ -287,9 +287,13 @@ static void print_limits(FILE *out, const struct candidate *candidate)
 	value_print(VALUE_SIZE, &limit, &size);
 	fprintf(out,
 		"    limits   messages up to %s, %u recipients each, "
-		"%u connections at a time\n",
+		"%u connections at a time",
 		buf_string(&size), candidate->listener->max_recipients,
 		candidate->listener->max_connections_per_client);
+	if (candidate->listener->messages_per_minute_per_client > 0)
+		fprintf(out, ", %u messages a minute",
+			candidate->listener->messages_per_minute_per_client);
+	fputc('\n', out);
 	buf_free(&size);
 	print_budgets(out, candidate);
 }
@@ -386,10 +390,12 @@ static json_t *limits_to_json(const struct candidate *candidate)
 {
 	const struct listener_config *listener = candidate->listener;
 	json_t *limits = json_pack(
-		"{s:I, s:i, s:i}", "max_message_size",
+		"{s:I, s:i, s:i, s:i}", "max_message_size",
 		(json_int_t)size_limit(candidate), "max_recipients",
 		(int)listener->max_recipients, "max_connections_per_client",
-		(int)listener->max_connections_per_client);
+		(int)listener->max_connections_per_client,
+		"messages_per_minute_per_client",
+		(int)listener->messages_per_minute_per_client);
 
 	for (size_t i = 0; i < BUDGET_KEYS; i++)
 		json_object_set_new(limits, budget_keys[i].key,

@@ -242,6 +242,7 @@ static void assert_json(const struct config *config, const char *client,
 #define LIMITS_JSON(size, each)                                            \
 	"\"limits\": {\"max_message_size\": " size ", \"max_recipients\": " \
 	"500, \"max_connections_per_client\": 50, "                        \
+	"\"messages_per_minute_per_client\": 0, "                          \
 	"\"messages_per_minute\": 0, \"messages_per_day\": 0, "            \
 	"\"recipients_per_day\": 0, \"recipients_per_message\": " each "}"
 #define ROUTE_JSON                                                            \
