@@ -185,9 +185,9 @@ size_t delivery_share(const struct envelope *envelope, size_t most)
 {
 	size_t n = count_fresh(envelope);
 
-	if (most == 0 || envelope_count(envelope, RECIPIENT_QUEUED) <= most)
-		return envelope_count(envelope, RECIPIENT_QUEUED);
-	return n == 0 || n > most ? most : n;
+	if (n == 0)
+		n = envelope_count(envelope, RECIPIENT_QUEUED);
+	return most == 0 || n <= most ? n : most;
 }
 
 /* Is it one of the share, of which n have been found? */
@@ -566,9 +566,7 @@ struct delivery *delivery_new(struct services *services, struct config *config,
 	delivery->account = account;
 	delivery->message = message;
 	delivery->share = share;
-	delivery->only_fresh =
-		share < envelope_count(envelope, RECIPIENT_QUEUED) &&
-		count_fresh(envelope) > 0;
+	delivery->only_fresh = count_fresh(envelope) > 0;
 	delivery->callbacks = callbacks;
 	delivery->ctx = ctx;
 	buf_init(&delivery->header, REWRITTEN_MAX);

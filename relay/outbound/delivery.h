@@ -44,9 +44,9 @@ struct delivery_callbacks {
 	               enum delivery_end end);
 };
 
-/* To how many recipients the next attempt goes: those that have not been tried
- * yet, before those that are to be tried again, most at a time (0: all).  The
- * others follow at once, in an attempt of their own. */
+/* To how many recipients the next attempt goes: most at a time (0: all), those
+ * that have not been tried yet before those that are to be tried again.  The
+ * first follow each other at once, the others wait for their time. */
 size_t delivery_share(const struct envelope *envelope, size_t most);
 
 /* The message is ACTIVE and comes back to the queue by on_end.  share: as
