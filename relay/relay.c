@@ -14,6 +14,7 @@
 #include "relay/inbound/listener.h"
 #include "relay/net/loop.h"
 #include "relay/notices/notices.h"
+#include "relay/outbound/allowance.h"
 #include "relay/outbound/pools.h"
 #include "relay/outbound/refused.h"
 #include "relay/outbound/settlement.h"
@@ -267,6 +268,7 @@ static bool apply(struct relay *relay, struct config *config)
 	}
 	relay->services.config = config;
 	refused_review(relay->services.refused);
+	allowances_review(relay->services.allowances);
 	pools_commit(relay->pools);
 	take_files(relay);
 	spool_set_limits(relay->services.spool, config->relay.max_spool_size,
@@ -498,6 +500,7 @@ static int open_spool(struct relay *relay)
 						      relay->services.spool)));
 	relay->services.alerts = alerts_new(&relay->services);
 	relay->services.refused = refused_new(&relay->services);
+	relay->services.allowances = allowances_new(&relay->services);
 	relay->services.verdicts = verdicts_new(relay->services.loop);
 	relay->services.repeats = repeats_new();
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
@@ -596,9 +599,12 @@ static void take_down(struct relay *relay)
 
 	control_close(&relay->control);
 	desk_free(&relay->desk);
+	if (relay->services.allowances != NULL)
+		allowances_stop(relay->services.allowances);
 	store_close(&relay->services.store);
 	notices_free(&relay->services.notices);
 	pools_free(&relay->pools);
+	allowances_free(&relay->services.allowances);
 	queue_free(&relay->services.queue);
 	refused_free(&relay->services.refused);
 	alerts_free(&relay->services.alerts);

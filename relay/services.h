@@ -17,6 +17,7 @@ struct refused;
 struct notices;
 struct alerts;
 struct verdicts;
+struct allowances;
 struct repeats;
 
 struct services {
@@ -29,6 +30,7 @@ struct services {
 	struct notices *notices;
 	struct alerts *alerts;
 	struct verdicts *verdicts;
+	struct allowances *allowances;
 	struct repeats *repeats;
 };
 

@@ -292,6 +292,28 @@ json_t *view_story(const struct story *story, const struct config *config)
 
 /* ---- accounts ---- */
 
+/* What is left of each limit, and when there is more. */
+static json_t *view_budgets(const struct account_status *status)
+{
+	json_t *budgets = json_object();
+	size_t i;
+
+	for (i = 0; i < status->n_budgets; i++) {
+		const struct budget_view *view = &status->budgets[i];
+
+		json_object_set_new(
+			budgets, budget_limit_key(view->limit),
+			json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "limit",
+			          (json_int_t)view->allowed, "used",
+			          (json_int_t)view->used, "left",
+			          (json_int_t)view->left, "more_in_ms",
+			          (json_int_t)view->refill_ms, "whole_in_ms",
+			          (json_int_t)view->whole_ms, "slowed",
+			          view->slow));
+	}
+	return budgets;
+}
+
 json_t *view_account(const struct account_status *status)
 {
 	json_t *row = json_object();
@@ -314,7 +336,13 @@ json_t *view_account(const struct account_status *status)
 	view_set_number(row, "delivered", (int64_t)status->delivered);
 	view_set_number(row, "failed", (int64_t)status->failed);
 	view_set_time(row, "last_success", status->last_success_ms);
-	json_object_set_new(row, "budgets", json_object());
+	json_object_set_new(row, "budgets", view_budgets(status));
+	view_set_text(row, "held_up_by",
+	              status->goes_on_ms == 0
+	                      ? NULL
+	                      : status->held_up_by == BUDGET_LIMITS
+	                      ? "disk" : budget_limit_key(status->held_up_by));
+	view_set_number(row, "goes_on_in_ms", status->goes_on_ms);
 	return row;
 }
 
@@ -340,7 +368,8 @@ json_t *view_resting_account(const struct account_config *account,
 		.name = account->name,
 		.provider = account->provider ? account->provider->name : NULL,
 		.host = account->host,
-		.username = account->username
+		.username = account->username,
+		.held_up_by = BUDGET_LIMITS,
 	};
 	json_t *row;
 

@@ -1,5 +1,6 @@
 #include "relay/cli/check_route.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include "proto/buf.h"
 #include "proto/xalloc.h"
@@ -236,6 +237,48 @@ static void print_recipient(FILE *out, const struct candidate *candidate)
 	free(becomes);
 }
 
+/* Limits of the account, as they are named in the configuration. */
+static const struct budget_key {
+	const char *key, *words;
+	size_t offset;
+} budget_keys[] = {
+#define KEY(field, words)                                                      \
+	{                                                                      \
+#field, words, offsetof(struct account_config, field)          \
+	}
+	KEY(messages_per_minute, "messages a minute"),
+	KEY(messages_per_day, "messages a day"),
+	KEY(recipients_per_day, "recipients a day"),
+	KEY(recipients_per_message, "recipients a message, else in parts"),
+#undef KEY
+};
+
+enum { BUDGET_KEYS = sizeof(budget_keys) / sizeof(budget_keys[0]) };
+
+static unsigned budget_of(const struct candidate *candidate, size_t i)
+{
+	const struct account_config *account = candidate->route.account;
+	const unsigned *value = (const void *)((const char *)account +
+					       budget_keys[i].offset);
+
+	return *value;
+}
+
+static void print_budgets(FILE *out, const struct candidate *candidate)
+{
+	const char *begin = "    pace     ";
+
+	for (size_t i = 0; i < BUDGET_KEYS; i++) {
+		if (budget_of(candidate, i) == 0)
+			continue;
+		fprintf(out, "%s%u %s", begin, budget_of(candidate, i),
+			budget_keys[i].words);
+		begin = ", ";
+	}
+	if (*begin == ',')
+		putc('\n', out);
+}
+
 static void print_limits(FILE *out, const struct candidate *candidate)
 {
 	uint64_t limit = size_limit(candidate);
@@ -252,6 +295,7 @@ static void print_limits(FILE *out, const struct candidate *candidate)
 			candidate->listener->messages_per_minute_per_client);
 	fputc('\n', out);
 	buf_free(&size);
+	print_budgets(out, candidate);
 }
 
 /* The line has said the word. */
@@ -342,6 +386,23 @@ static void add_account(json_t *object, const struct candidate *candidate)
 		json_object_set_new(object, "bcc", config_json_text(rule->bcc));
 }
 
+static json_t *limits_to_json(const struct candidate *candidate)
+{
+	const struct listener_config *listener = candidate->listener;
+	json_t *limits = json_pack(
+		"{s:I, s:i, s:i, s:i}", "max_message_size",
+		(json_int_t)size_limit(candidate), "max_recipients",
+		(int)listener->max_recipients, "max_connections_per_client",
+		(int)listener->max_connections_per_client,
+		"messages_per_minute_per_client",
+		(int)listener->messages_per_minute_per_client);
+
+	for (size_t i = 0; i < BUDGET_KEYS; i++)
+		json_object_set_new(limits, budget_keys[i].key,
+				    json_integer(budget_of(candidate, i)));
+	return limits;
+}
+
 static json_t *candidate_to_json(const struct candidate *candidate)
 {
 	const struct rule_config *rule = candidate->route.rule;
@@ -359,17 +420,7 @@ static json_t *candidate_to_json(const struct candidate *candidate)
 				    config_json_text(rule->reject));
 	else
 		add_account(object, candidate);
-	json_object_set_new(
-		object, "limits",
-		json_pack("{s:I, s:i, s:i, s:i}", "max_message_size",
-			  (json_int_t)size_limit(candidate), "max_recipients",
-			  (int)candidate->listener->max_recipients,
-			  "max_connections_per_client",
-			  (int)candidate->listener
-				  ->max_connections_per_client,
-			  "messages_per_minute_per_client",
-			  (int)candidate->listener
-				  ->messages_per_minute_per_client));
+	json_object_set_new(object, "limits", limits_to_json(candidate));
 	buf_free(&why);
 	return object;
 }

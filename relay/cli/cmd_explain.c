@@ -16,6 +16,7 @@ enum { PASTED_MAX = 256 * 1024, PIECE = 16 * 1024, INDENT = 19 };
 
 struct request {
 	bool json;
+	struct providers *providers;
 	const char *provider;      /* a preset's name; NULL: not known */
 	enum catalogue_stage stage;
 	struct buf pasted;
@@ -27,8 +28,9 @@ struct request {
 
 static int take_provider(struct request *request, const char *name)
 {
-	const struct provider *provider = provider_find(name);
-	const char *near = provider_nearest(name);
+	const struct provider *provider =
+		providers_find(request->providers, name);
+	const char *near = providers_nearest(request->providers, name);
 
 	if (provider == NULL && near != NULL)
 		return cli_usage("explain", "there is no preset \"%s\"; did you "
@@ -231,36 +233,74 @@ static int answer(const struct catalogue *catalogue, struct request *request)
 	return EX_OK;
 }
 
-/* Ours is always there; the user's only for those who may read it. */
-static struct catalogue *load(struct cli *cli)
-{
-	char *folder = config_catalogue_folder(cli->config_path), *error = NULL;
-	bool closed = access(folder, R_OK | X_OK) < 0 && errno == EACCES;
-	struct catalogue *catalogue =
-		catalogue_load(closed ? NULL : folder, &error);
+/* ---- what there is to know ---- */
 
-	if (closed)
+/* Ours is always there; the user's only for those who may read it. */
+static char *readable(char *folder)
+{
+	if (access(folder, R_OK | X_OK) < 0 && errno == EACCES) {
 		fprintf(stderr, "lanpost explain: %s may not be read by this "
 		                "user; what stands there is left out\n", folder);
-	if (catalogue == NULL)
-		fprintf(stderr, "lanpost: %s\n", error);
+		free(folder);
+		return NULL;
+	}
+	return folder;
+}
+
+static void complain(char *error)
+{
+	fprintf(stderr, "lanpost: %s\n", error);
 	free(error);
+}
+
+static struct providers *load_providers(struct cli *cli)
+{
+	char *folder = readable(providers_folder(cli->config_path)), *error;
+	struct providers *providers = providers_load(folder, &error);
+
+	if (providers == NULL)
+		complain(error);
+	free(folder);
+	return providers;
+}
+
+static struct catalogue *load_catalogue(struct cli *cli,
+                                        const struct providers *providers)
+{
+	char *folder = readable(config_catalogue_folder(cli->config_path));
+	char *error = NULL;
+	struct catalogue *catalogue =
+		catalogue_load(folder, providers, &error);
+
+	if (catalogue == NULL)
+		complain(error);
 	free(folder);
 	return catalogue;
+}
+
+static int explain(struct cli *cli, struct request *request)
+{
+	struct catalogue *catalogue = load_catalogue(cli, request->providers);
+	int code = EX_CONFIG;
+
+	if (catalogue != NULL)
+		code = answer(catalogue, request);
+	catalogue_unref(&catalogue);
+	return code;
 }
 
 int cmd_explain(struct cli *cli, int argc, char **argv)
 {
 	struct request request = { .pasted = BUF_INIT(PASTED_MAX) };
-	struct catalogue *catalogue;
-	int code = read_request(argc, argv, &request);
+	int code;
 
-	if (code == EX_OK) {
-		catalogue = load(cli);
-		code = catalogue == NULL ? EX_CONFIG
-		                         : answer(catalogue, &request);
-		catalogue_unref(&catalogue);
-	}
+	request.providers = load_providers(cli);
+	if (request.providers == NULL)
+		return EX_CONFIG;
+	code = read_request(argc, argv, &request);
+	if (code == EX_OK)
+		code = explain(cli, &request);
+	providers_free(&request.providers);
 	buf_free(&request.pasted);
 	return code;
 }

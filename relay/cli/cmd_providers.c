@@ -105,6 +105,19 @@ static void set_number(json_t *object, const char *key, uint64_t number)
 				       : json_null());
 }
 
+/* {"file": null or the user's, "changes": {"connections": "FILE:LINE"}} */
+static json_t *origin_to_json(const struct provider *provider)
+{
+	json_t *origin = json_object(), *changes = json_object();
+
+	set_text(origin, "file", provider->file);
+	for (size_t i = 0; i < provider->n_changes; i++)
+		set_text(changes, provider->changes[i].key,
+			 provider->changes[i].where);
+	json_object_set_new(origin, "changes", changes);
+	return origin;
+}
+
 static json_t *provider_to_json(const struct provider *provider)
 {
 	json_t *object = json_object();
@@ -136,6 +149,7 @@ static json_t *provider_to_json(const struct provider *provider)
 			    words_to_json(provider->uncertain));
 	set_text(object, "notes", provider->notes);
 	set_text(object, "page", provider->page);
+	json_object_set_new(object, "origin", origin_to_json(provider));
 	return object;
 }
 
@@ -146,12 +160,12 @@ static void print_json(json_t *value)
 	json_decref(value);
 }
 
-static int list_json(void)
+static int list_json(const struct providers *providers)
 {
 	const struct provider *provider;
 	json_t *list = json_array();
 
-	for (size_t i = 0; (provider = provider_at(i)); i++)
+	for (size_t i = 0; (provider = providers_at(providers, i)); i++)
 		json_array_append_new(list, provider_to_json(provider));
 	print_json(list);
 	return EX_OK;
@@ -180,6 +194,13 @@ static void print_size(const struct provider *provider, struct buf *out)
 	buf_puts(out, doubt(provider, "max_message_size"));
 }
 
+static const char *origin_word(const struct provider *provider)
+{
+	if (provider->file)
+		return "yours";
+	return provider->n_changes > 0 ? "changed" : "built in";
+}
+
 static void add_row(struct table *table, const struct provider *provider)
 {
 	struct buf place = BUF_INIT(512), size = BUF_INIT(64);
@@ -192,22 +213,23 @@ static void add_row(struct table *table, const struct provider *provider)
 		print_limit(provider, 0, minute), print_limit(provider, 1, day),
 		print_limit(provider, 2, recipients),
 		print_limit(provider, 3, per),
-		print_limit(provider, 4, connections), buf_string(&size), NULL);
+		print_limit(provider, 4, connections), buf_string(&size),
+		origin_word(provider), NULL);
 	buf_free(&place);
 	buf_free(&size);
 }
 
-static int list_text(void)
+static int list_text(const struct providers *providers)
 {
-	struct table *table = table_new(stdout, 9);
+	struct table *table = table_new(stdout, 10);
 	const struct provider *provider;
 
 	table_row(table, "NAME", "HOST", "TLS", "MSG/MIN", "MSG/DAY",
-		  "RCPT/DAY", "RCPT/MSG", "CONN", "SIZE", NULL);
-	for (size_t i = 0; (provider = provider_at(i)); i++)
+		  "RCPT/DAY", "RCPT/MSG", "CONN", "SIZE", "ORIGIN", NULL);
+	for (size_t i = 0; (provider = providers_at(providers, i)); i++)
 		add_row(table, provider);
 	table_free(&table);
-	puts("\n-  not published    ?  not certain\n"
+	puts("\n-  not published    ?  not certain: no mail waits for it\n"
 	     "Take one with provider = NAME in [account]; "
 	     "\"lanpost providers NAME\" tells more.");
 	return EX_OK;
@@ -248,6 +270,20 @@ static void show_check(const struct provider *provider, size_t i)
 	buf_free(&line);
 }
 
+static void show_origin(const struct provider *provider)
+{
+	print_paragraph("origin", provider->file ? provider->file
+						 : "built in");
+	for (size_t i = 0; i < provider->n_changes; i++) {
+		const struct provider_change *change = &provider->changes[i];
+		struct buf line = BUF_INIT(8192);
+
+		buf_printf(&line, "%s by %s", change->key, change->where);
+		print_paragraph(i == 0 ? "changed" : "", buf_string(&line));
+		buf_free(&line);
+	}
+}
+
 static int show_text(const struct provider *provider)
 {
 	struct buf line = BUF_INIT(512);
@@ -277,15 +313,16 @@ static int show_text(const struct provider *provider)
 		print_paragraph("to send as another", provider->grant);
 	print_paragraph("notes", provider->notes);
 	print_paragraph("page", provider->page);
+	show_origin(provider);
 	if (provider->uncertain)
-		puts("\n?  not certain");
+		puts("\n?  not certain: no mail waits for it");
 	buf_free(&line);
 	return EX_OK;
 }
 
-static int fail_unknown(const char *name)
+static int fail_unknown(const struct providers *providers, const char *name)
 {
-	const char *near = provider_nearest(name);
+	const char *near = providers_nearest(providers, name);
 
 	fprintf(stderr, "lanpost providers: there is no preset \"%s\"%s%s%s\n",
 		name, near ? "; did you mean \"" : "", near ? near : "",
@@ -293,13 +330,41 @@ static int fail_unknown(const char *name)
 	return EX_USAGE;
 }
 
-int cmd_providers(struct cli *cli, int argc, char **argv)
+/* Beside the configuration, which itself need not be there or good. */
+static struct providers *load(const struct cli *cli)
+{
+	char *folder = providers_folder(cli->config_path), *error;
+	struct providers *providers = providers_load(folder, &error);
+
+	if (!providers)
+		fprintf(stderr, "%s\n", error);
+	free(error);
+	free(folder);
+	return providers;
+}
+
+static int show(const struct providers *providers, const char *name, bool json)
 {
 	const struct provider *provider;
+
+	if (!name)
+		return json ? list_json(providers) : list_text(providers);
+	provider = providers_find(providers, name);
+	if (!provider)
+		return fail_unknown(providers, name);
+	if (!json)
+		return show_text(provider);
+	print_json(provider_to_json(provider));
+	return EX_OK;
+}
+
+int cmd_providers(struct cli *cli, int argc, char **argv)
+{
+	struct providers *providers;
 	const char *name = NULL;
 	bool json = false;
+	int code;
 
-	(void)cli;
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			json = true;
@@ -310,13 +375,10 @@ int cmd_providers(struct cli *cli, int argc, char **argv)
 		else
 			name = argv[i];
 	}
-	if (!name)
-		return json ? list_json() : list_text();
-	provider = provider_find(name);
-	if (!provider)
-		return fail_unknown(name);
-	if (!json)
-		return show_text(provider);
-	print_json(provider_to_json(provider));
-	return EX_OK;
+	providers = load(cli);
+	if (!providers)
+		return EX_CONFIG;
+	code = show(providers, name, json);
+	providers_free(&providers);
+	return code;
 }

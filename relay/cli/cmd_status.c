@@ -7,6 +7,7 @@
 #include "relay/cli/options.h"
 #include "relay/cli/row.h"
 #include "relay/cli/terminal.h"
+#include "relay/policy/budget.h"
 
 enum {
 	INDENT = 14,
@@ -48,6 +49,17 @@ static void tell_health(json_t *status, struct buf *text)
 }
 
 /* ---- accounts ---- */
+
+static const char *limit_words(const char *key)
+{
+	enum budget_limit limit;
+
+	for (limit = 0; limit < BUDGET_LIMITS; limit++) {
+		if (strcmp(key, budget_limit_key(limit)) == 0)
+			return budget_limit_words(limit);
+	}
+	return key;
+}
 
 static void add_account(struct table *table, json_t *account, int64_t now_s)
 {
@@ -99,6 +111,32 @@ static void tell_trouble(json_t *account, struct buf *text, int64_t now_s)
 	buf_clear(text);
 }
 
+/* "default: 12 of 30 messages a minute left; ..." */
+static void tell_budgets(json_t *account)
+{
+	json_t *budgets = json_object_get(account, "budgets"), *budget;
+	const char *held_up = member_text(account, "held_up_by");
+	const char *key, *before = ": ";
+
+	if (json_object_size(budgets) == 0)
+		return;
+	terminal_print(stdout, member_text(account, "name"));
+	json_object_foreach(budgets, key, budget) {
+		printf("%s%lld of %lld %s left%s", before,
+		       (long long)member_number(budget, "left"),
+		       (long long)member_number(budget, "limit"),
+		       limit_words(key),
+		       json_is_true(json_object_get(budget, "slowed"))
+		               ? " (slowed)" : "");
+		before = "; ";
+	}
+	if (held_up != NULL)
+		printf("; goes on in %lld s",
+		       (long long)(member_number(account, "goes_on_in_ms") +
+		                   999) / 1000);
+	putchar('\n');
+}
+
 static void tell_accounts(json_t *accounts, struct buf *text, int64_t now_s)
 {
 	struct table *table = table_new(stdout, 7);
@@ -112,6 +150,7 @@ static void tell_accounts(json_t *accounts, struct buf *text, int64_t now_s)
 		add_account(table, account, now_s);
 	table_free(&table);
 	json_array_foreach(accounts, i, account) {
+		tell_budgets(account);
 		if (!is_well(account))
 			tell_trouble(account, text, now_s);
 	}

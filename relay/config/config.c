@@ -8,6 +8,7 @@
 #include "proto/xalloc.h"
 #include "relay/config/config_build.h"
 #include "relay/report/catalogue.h"
+#include "relay/config/provider.h"
 
 /* A value that is quoted may hold anything: one line, and nothing a terminal
  * would obey. */
@@ -183,7 +184,8 @@ static bool load_catalogue(struct config_build *build)
 	char *folder = config_catalogue_folder(build->path);
 	char *error = NULL;
 
-	build->config->catalogue = catalogue_load(folder, &error);
+	build->config->catalogue = catalogue_load(folder, build->config->providers,
+						  &error);
 	free(folder);
 	if (build->config->catalogue)
 		return true;
@@ -192,8 +194,22 @@ static bool load_catalogue(struct config_build *build)
 	return false;
 }
 
+static bool load_providers(struct config_build *build)
+{
+	char *folder = providers_folder(build->path), *error;
+
+	build->config->providers = providers_load(folder, &error);
+	if (!build->config->providers)
+		config_fail(build, "%s", error);
+	free(error);
+	free(folder);
+	return build->config->providers != NULL;
+}
+
 static bool build_all(struct config_build *build)
 {
+	if (!load_providers(build))
+		return false;
 	if (build->path && !config_read_file(build))
 		return false;
 	if (!config_read_environment(build))
@@ -243,6 +259,7 @@ static void config_free(struct config *config)
 {
 	config_places_free(config);
 	catalogue_unref(&config->catalogue);
+	providers_free(&config->providers);
 	free(config->path);
 	free(config);
 }

@@ -21,6 +21,7 @@
 
 struct catalogue;
 struct provider;
+struct providers;
 struct config_origin; /* where each value came from: config_keys.h */
 
 /* Read without -c, if it is there. */
@@ -152,11 +153,14 @@ struct account_config {
 	char *password_file, *password_env;
 	char *password;        /* as read from whichever of the three; secret */
 	enum auth_method auth;
+	unsigned messages_per_minute, messages_per_day; /* 0: no limit */
+	unsigned recipients_per_day, recipients_per_message;
 	unsigned connections, messages_per_connection;
 	int64_t connection_idle_ms;
 	int64_t timeout_ms;    /* for a provider's reply; see SMTP_STAGE_MAP */
 	enum pipelining pipelining;
 	uint64_t max_message_size; /* 0: the provider's SIZE decides */
+	int64_t throttle_patience_ms; /* 0: wait for ever */
 	struct word_list senders;
 	enum sender_policy sender_policy;
 	char *failover;        /* account to use while this one cannot work */
@@ -195,6 +199,7 @@ struct rule_config {
 
 struct config {
 	char *path;            /* NULL: from the environment alone */
+	struct providers *providers; /* the presets that accounts may name */
 	struct relay_config relay;
 	struct listener_config *listeners;
 	size_t n_listeners;

@@ -100,15 +100,47 @@ static unsigned smaller(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* What is not certain may set our pace, but refuses no mail. */
+/* What is not certain holds up no mail, and refuses none. */
+static void fill_limit(struct account_config *account, const char *key,
+		       unsigned limit, unsigned *field)
+{
+	if (limit > 0 && provider_is_certain(account->provider, key) &&
+	    is_open(account, key, CONFIG_ORIGIN_PRESET))
+		*field = limit;
+}
+
+static void fill_budgets(struct account_config *account)
+{
+	const struct provider *preset = account->provider;
+
+	fill_limit(account, "messages_per_minute", preset->messages_per_minute,
+		   &account->messages_per_minute);
+	fill_limit(account, "messages_per_day", preset->messages_per_day,
+		   &account->messages_per_day);
+	fill_limit(account, "recipients_per_day", preset->recipients_per_day,
+		   &account->recipients_per_day);
+	fill_limit(account, "recipients_per_message",
+		   preset->recipients_per_message,
+		   &account->recipients_per_message);
+}
+
+/* More than usual only where that is certain. */
+static unsigned connections_of(const struct provider *preset)
+{
+	return smaller(preset->connections,
+		       provider_is_certain(preset, "connections")
+			       ? CONNECTIONS_MOST
+			       : CONNECTIONS);
+}
+
 static void fill_limits(struct account_config *account)
 {
 	const struct provider *preset = account->provider;
 
+	fill_budgets(account);
 	if (preset->connections > 0 &&
 	    is_open(account, "connections", CONFIG_ORIGIN_PRESET))
-		account->connections =
-			smaller(preset->connections, CONNECTIONS_MOST);
+		account->connections = connections_of(preset);
 	if (preset->messages_per_connection > 0 &&
 	    is_open(account, "messages_per_connection", CONFIG_ORIGIN_PRESET))
 		account->messages_per_connection =

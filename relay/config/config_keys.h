@@ -172,14 +172,18 @@ enum config_section {
 	  "what the token is asked to allow")                                  \
 	L(ACCOUNT, "graph_url", "(preset)", NULL,                              \
 	  "base of Microsoft Graph, HTTPS")                                    \
-	L(ACCOUNT, "messages_per_minute", "(preset)", "0",                     \
+	K(ACCOUNT, "messages_per_minute", COUNT_OR_ZERO,                       \
+	  messages_per_minute, "(preset, or 0)", LIVE,                         \
 	  "the account's pace; 0 is no limit")                                 \
-	L(ACCOUNT, "messages_per_day", "(preset)", "0",                        \
-	  "messages in 24 hours; 0 is no limit")                               \
-	L(ACCOUNT, "recipients_per_day", "(preset)", "0",                      \
-	  "recipients in 24 hours; 0 is no limit")                             \
-	L(ACCOUNT, "recipients_per_message", "(preset)", "0",                  \
-	  "a message to more is split; 0 is no limit")                         \
+	K(ACCOUNT, "messages_per_day", COUNT_OR_ZERO,                          \
+	  messages_per_day, "(preset, or 0)", LIVE,                            \
+	  "messages in any 24 hours; 0 is no limit")                           \
+	K(ACCOUNT, "recipients_per_day", COUNT_OR_ZERO,                        \
+	  recipients_per_day, "(preset, or 0)", LIVE,                          \
+	  "recipients in any 24 hours; 0 is no limit")                         \
+	K(ACCOUNT, "recipients_per_message", COUNT_OR_ZERO,                    \
+	  recipients_per_message, "(preset, or 0)", LIVE,                      \
+	  "a message to more is sent in parts; 0 is no limit")                 \
 	K(ACCOUNT, "connections", COUNT, connections, "(preset, or 2)", LIVE,  \
 	  "connections to the provider at a time")                             \
 	K(ACCOUNT, "messages_per_connection", COUNT, messages_per_connection,  \
@@ -196,8 +200,9 @@ enum config_section {
 	K(ACCOUNT, "max_message_size", SIZE_OR_ZERO, max_message_size,         \
 	  "(preset, or 0)", LIVE, "larger mail is refused to the device; 0: "  \
 	  "the size the provider announces decides")                           \
-	L(ACCOUNT, "throttle_patience", "0", "0, 0s",                          \
-	  "after this long in throttling send regardless; 0 is never")         \
+	K(ACCOUNT, "throttle_patience", DURATION, throttle_patience_ms, "0",   \
+	  LIVE, "a message that has waited this long for a limit goes "        \
+	  "regardless; 0 is never")                                            \
 	K(ACCOUNT, "senders", SENDERS, senders, "(username)", LIVE,            \
 	  "addresses and *-patterns the provider lets this account send as")   \
 	K(ACCOUNT, "sender_policy", SENDER_POLICY, sender_policy, "rewrite",   \

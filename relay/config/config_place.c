@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/xalloc.h"
+#include "relay/config/provider.h"
 
 /* Where the sections of a kind stand in struct config, and what of theirs is
  * alike in all kinds. */
@@ -276,6 +277,36 @@ static bool set_later(struct config_build *build, const struct config_key *key,
 			   where, key->name, key->name, TEXT_ARG(word));
 }
 
+/* The presets are part of the configuration, and no value kind knows it. */
+static bool set_provider(struct config_build *build, struct text name,
+			 const struct provider **field, struct buf *why)
+{
+	const struct providers *providers = build->config->providers;
+	char *copy = text_dup(name);
+	const struct provider *found = providers_find(providers, copy);
+	const char *near = providers_nearest(providers, copy);
+
+	free(copy);
+	if (found) {
+		*field = found;
+		return true;
+	}
+	buf_printf(why, "there is no preset \"%.*s\"; ", TEXT_ARG(name));
+	if (near)
+		buf_printf(why, "did you mean \"%s\"? ", near);
+	buf_puts(why, "\"lanpost providers\" lists them; for any other "
+		      "provider give host, port and tls");
+	return false;
+}
+
+static bool set_value(struct config_build *build, const struct config_key *key,
+		      struct text value, void *field, struct buf *why)
+{
+	if (key->type == VALUE_PROVIDER)
+		return set_provider(build, value, field, why);
+	return value_parse(key->type, value, build->directory, field, why);
+}
+
 bool config_place_set(struct config_build *build,
 		      const struct config_place *place,
 		      const struct config_key *key, struct text value,
@@ -292,8 +323,7 @@ bool config_place_set(struct config_build *build,
 				   where, key->name);
 	if (key->later)
 		return set_later(build, key, value, where);
-	good = value_parse(key->type, value, build->directory,
-			   field_of(place->base, key), &why);
+	good = set_value(build, key, value, field_of(place->base, key), &why);
 	if (!good && key->type != VALUE_SECRET &&
 	    text_find_nocase(value, text_of(" #")) >= 0)
 		buf_puts(&why, " (a comment behind a value begins with \";\")");

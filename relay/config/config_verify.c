@@ -126,19 +126,43 @@ static bool check_sender(struct config_build *build,
 						       : "it has no username");
 }
 
+/* 0 is no limit for some, and cannot be written for the others. */
 static void warn_limit(struct config_build *build,
 		       const struct account_config *account, const char *key,
 		       unsigned value, unsigned limit)
 {
 	const struct provider *preset = account->provider;
 
-	if (limit == 0 || value <= limit || !provider_is_certain(preset, key))
+	if (limit == 0 || !provider_is_certain(preset, key))
 		return;
-	config_warn(build,
-		    "account %s: %s = %u is more than the %u that %s "
-		    "allows (%s)",
-		    account->name, key, value, limit, preset->title,
-		    preset->page);
+	if (value == 0)
+		config_warn(build,
+			    "account %s: %s = 0 is no limit, and %s allows "
+			    "%u (%s)",
+			    account->name, key, preset->title, limit,
+			    provider_source(preset, key));
+	if (value > limit)
+		config_warn(build,
+			    "account %s: %s = %u is more than the %u that %s "
+			    "allows (%s)",
+			    account->name, key, value, limit, preset->title,
+			    provider_source(preset, key));
+}
+
+static void warn_budgets(struct config_build *build,
+			 const struct account_config *account)
+{
+	const struct provider *preset = account->provider;
+
+	warn_limit(build, account, "messages_per_minute",
+		   account->messages_per_minute, preset->messages_per_minute);
+	warn_limit(build, account, "messages_per_day",
+		   account->messages_per_day, preset->messages_per_day);
+	warn_limit(build, account, "recipients_per_day",
+		   account->recipients_per_day, preset->recipients_per_day);
+	warn_limit(build, account, "recipients_per_message",
+		   account->recipients_per_message,
+		   preset->recipients_per_message);
 }
 
 static void warn_size(struct config_build *build,
@@ -157,7 +181,8 @@ static void warn_size(struct config_build *build,
 		    "account %s: max_message_size = %s is more than the "
 		    "%s that %s takes (%s)",
 		    account->name, buf_string(&given), buf_string(&allowed),
-		    preset->title, preset->page);
+		    preset->title,
+		    provider_source(preset, "max_message_size"));
 	buf_free(&given);
 	buf_free(&allowed);
 }
@@ -178,6 +203,7 @@ static void warn_preset(struct config_build *build,
 			    "account %s: %s wants a login, and there is "
 			    "no username (%s)",
 			    account->name, preset->title, preset->username);
+	warn_budgets(build, account);
 	warn_limit(build, account, "connections", account->connections,
 		   preset->connections);
 	warn_limit(build, account, "messages_per_connection",

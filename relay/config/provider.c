@@ -1,176 +1,91 @@
-#include "relay/config/provider.h"
+#include "relay/config/provider_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "proto/xalloc.h"
-#include "relay/config/config_ini.h"
 #include "relay/config/nearest.h"
-#include "relay/config/value.h"
 
 extern const char conf_providers_ini[];
 
-struct provider_key {
-	const char *name;
-	enum { TEXT_FIELD, VALUE_FIELD, SPACES_FIELD } kind;
-	enum value_type type;
-	size_t offset;
-};
-
-#define TEXT(name)                                                             \
-	{                                                                      \
-#name, TEXT_FIELD, 0, offsetof(struct provider, name)          \
-	}
-#define VALUE(name, type)                                                      \
-	{                                                                      \
-#name, VALUE_FIELD, VALUE_##type,                              \
-			offsetof(struct provider, name)                        \
-	}
-
-static const struct provider_key keys[] = {
-	TEXT(title),
-	TEXT(host),
-	VALUE(port, COUNT),
-	VALUE(tls, TLS_POLICY),
-	TEXT(mechanisms),
-	TEXT(username),
-	TEXT(password),
-	VALUE(spaced_password, BOOL),
-	TEXT(password_warning),
-	VALUE(messages_per_minute, COUNT_OR_ZERO),
-	VALUE(messages_per_day, COUNT_OR_ZERO),
-	VALUE(recipients_per_day, COUNT_OR_ZERO),
-	VALUE(recipients_per_message, COUNT_OR_ZERO),
-	VALUE(connections, COUNT_OR_ZERO),
-	VALUE(messages_per_connection, COUNT_OR_ZERO),
-	VALUE(max_message_size, SIZE_OR_ZERO),
-	TEXT(pipelining),
-	TEXT(sender_check),
-	VALUE(checks_envelope, BOOL),
-	VALUE(checks_from, BOOL),
-	VALUE(replaces_from, BOOL),
-	VALUE(takes_null_sender, BOOL),
-	TEXT(grant),
-	TEXT(uncertain),
-	TEXT(notes),
-	TEXT(page),
-};
-
-static struct provider *providers;
-static size_t n_providers;
-
-static const struct provider_key *find_key(struct text name)
+/* What is compiled in is tested: what is wrong with it is our fault. */
+static struct providers *read_builtin(void)
 {
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (text_equal(name, text_of(keys[i].name)))
-			return &keys[i];
-	}
-	return NULL;
-}
+	struct providers *providers = xcalloc(1, sizeof(*providers));
+	char *error = NULL;
 
-static bool knows(struct text word)
-{
-	return find_key(word) != NULL;
-}
-
-/* The lines of a long text are one paragraph. */
-static void set_text(void *field, const char *value)
-{
-	char **string = field;
-
-	free(*string);
-	*string = xstrdup(value);
-	for (char *c = *string; *c; c++) {
-		if (*c == '\n')
-			*c = ' ';
-	}
-}
-
-static bool set_key(struct provider *provider,
-		    const struct config_ini_entry *entry, struct buf *why)
-{
-	const struct provider_key *key = find_key(text_of(entry->key));
-	void *field;
-
-	if (!key) {
-		buf_printf(why, "unknown key \"%s\"", entry->key);
-		return false;
-	}
-	field = (char *)provider + key->offset;
-	if (key->kind == VALUE_FIELD)
-		return value_parse(key->type, text_of(entry->value), NULL,
-				   field, why);
-	set_text(field, entry->value);
-	return true;
-}
-
-/* The file is compiled in and tested: what is wrong with it is our fault. */
-static void die(const char *sentence)
-{
-	fprintf(stderr, "lanpost: the built-in presets are broken: %s\n",
-		sentence);
+	if (providers_add(providers, text_of(conf_providers_ini), NULL, &error))
+		return providers;
+	fprintf(stderr, "lanpost: the built-in presets are broken: %s\n", error);
 	abort();
 }
 
-static void add_provider(const struct config_ini *ini,
-			 const struct config_ini_section *section)
+static struct providers *builtin(void)
 {
-	struct provider *provider = &providers[n_providers++];
-	struct buf why = BUF_INIT(1024);
+	static struct providers *providers;
 
-	provider->name = xstrdup(section->kind);
-	for (size_t i = 0; i < ini->n_entries; i++) {
-		const struct config_ini_entry *entry = &ini->entries[i];
-
-		if (entry->section == section &&
-		    !set_key(provider, entry, &why))
-			die(buf_string(&why));
+	if (!providers) {
+		providers = read_builtin();
+		providers->is_shared = true;
 	}
-	buf_free(&why);
+	return providers;
 }
 
-static void load(void)
+const struct providers *providers_builtin(void)
 {
-	struct config_ini *ini;
-	char *error;
+	return builtin();
+}
 
-	if (providers)
+struct providers *providers_load(const char *folder, char **error_r)
+{
+	struct providers *providers;
+
+	*error_r = NULL;
+	if (!folder || providers_folder_is_empty(folder))
+		return builtin();
+	providers = read_builtin();
+	if (!providers_add_folder(providers, folder, error_r))
+		providers_free(&providers);
+	return providers;
+}
+
+void providers_free(struct providers **providers)
+{
+	struct providers *list = *providers;
+
+	*providers = NULL;
+	if (!list || list->is_shared)
 		return;
-	ini = config_ini_read(text_of(conf_providers_ini), "providers.ini",
-			      knows, &error);
-	if (!ini)
-		die(error);
-	providers = xcalloc(ini->n_sections, sizeof(*providers));
-	for (size_t i = 0; i < ini->n_sections; i++)
-		add_provider(ini, ini->sections[i]);
-	config_ini_free(&ini);
+	for (size_t i = 0; i < list->n; i++)
+		provider_free(list->list[i]);
+	free(list->list);
+	free(list);
 }
 
-const struct provider *provider_at(size_t index)
+const struct provider *providers_at(const struct providers *providers,
+				    size_t index)
 {
-	load();
-	return index < n_providers ? &providers[index] : NULL;
+	return index < providers->n ? providers->list[index] : NULL;
 }
 
-const struct provider *provider_find(const char *name)
+const struct provider *providers_find(const struct providers *providers,
+				      const char *name)
 {
-	const struct provider *provider;
-
-	for (size_t i = 0; (provider = provider_at(i)); i++) {
-		if (text_is(text_of(name), provider->name))
-			return provider;
+	for (size_t i = 0; i < providers->n; i++) {
+		if (text_is(text_of(name), providers->list[i]->name))
+			return providers->list[i];
 	}
 	return NULL;
 }
 
-const char *provider_nearest(const char *name)
+const char *providers_nearest(const struct providers *providers,
+			      const char *name)
 {
-	const struct provider *provider;
 	struct nearest nearest;
 
 	nearest_begin(&nearest, text_of(name));
-	for (size_t i = 0; (provider = provider_at(i)); i++)
-		nearest_try(&nearest, provider->name);
+	for (size_t i = 0; i < providers->n; i++)
+		nearest_try(&nearest, providers->list[i]->name);
 	return nearest.best;
 }
 
@@ -183,4 +98,15 @@ bool provider_is_certain(const struct provider *provider, const char *key)
 			return false;
 	}
 	return true;
+}
+
+const char *provider_source(const struct provider *provider, const char *key)
+{
+	for (size_t i = provider->n_changes; i > 0; i--) {
+		if (strcmp(provider->changes[i - 1].key, key) == 0)
+			return provider->changes[i - 1].where;
+	}
+	if (provider->page)
+		return provider->page;
+	return provider->file ? provider->file : "built in";
 }

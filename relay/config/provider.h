@@ -1,9 +1,17 @@
 /*
- * provider -- presets for mail providers, from conf/providers.ini (compiled
- * in): where to connect, how to log in, which limits hold, what is done with a
- * sender that is not the account's.
+ * provider -- presets for mail providers: where to connect, how to log in,
+ * which limits hold, what is done with a sender that is not the account's.
  *
- * Presets are read-only and live as long as the process.
+ * conf/providers.ini is compiled in.  Files NAME.ini in the folder providers.d
+ * beside the configuration file add to it, in the order of their names: a new
+ * section is a new preset, which needs no more than host, and of one that is
+ * there each key that is given takes the place of what was there, so that a
+ * later lanpost's other keys still come through.  A value given there is
+ * certain, unless `uncertain` is given with it.  An empty text is none, and so
+ * is a limit of 0.
+ *
+ * Presets are read-only; they live as long as their list, which the
+ * configuration that names them holds.
  */
 #ifndef RELAY_CONFIG_PROVIDER_H
 #define RELAY_CONFIG_PROVIDER_H
@@ -11,6 +19,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "proto/smtp_client.h"
+
+/* A key that a file of the user's has set. */
+struct provider_change {
+	const char *key;
+	const char *where;       /* "FILE:LINE" */
+};
 
 /* 0 in a limit: the provider publishes none, or none is known. */
 struct provider {
@@ -40,16 +54,38 @@ struct provider {
 	const char *uncertain;   /* comma list of the keys above that are not
 	                            certain, NULL: none */
 	const char *notes;       /* what an administrator should know */
-	const char *page;        /* where that is written */
+	const char *page;        /* where that is written; NULL: nowhere */
+	const char *file;        /* that began it; NULL: compiled in */
+	struct provider_change *changes; /* of one that was compiled in, or
+	                            began in another file */
+	size_t n_changes;
 };
 
 /* Is the value of this key, "messages_per_day", certain?  A no that is not
  * certain means that nobody knows. */
 bool provider_is_certain(const struct provider *provider, const char *key);
+/* Where the value of this key is written: the page, or "FILE:LINE" of the
+ * user's. */
+const char *provider_source(const struct provider *provider, const char *key);
 
-const struct provider *provider_find(const char *name);
-const struct provider *provider_at(size_t index); /* NULL at the end */
+struct providers;
+/* Those that are compiled in; they live as long as the process. */
+const struct providers *providers_builtin(void);
+/* And those of the folder, which need not be there, or be NULL.  NULL with a sentence,
+ * "FILE:LINE: ...", which the caller frees. */
+struct providers *providers_load(const char *folder, char **error_r);
+/* The folder's name beside that file; NULL: beside the usual one.  The caller
+ * frees it. */
+char *providers_folder(const char *config_path);
+void providers_free(struct providers **providers);
+
+const struct provider *providers_find(const struct providers *providers,
+                                      const char *name);
+/* NULL at the end. */
+const struct provider *providers_at(const struct providers *providers,
+                                    size_t index);
 /* The nearest name, for "did you mean"; NULL when none is near. */
-const char *provider_nearest(const char *name);
+const char *providers_nearest(const struct providers *providers,
+                              const char *name);
 
 #endif

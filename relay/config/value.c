@@ -109,7 +109,7 @@ static const struct value_kind kinds[VALUE_TYPES] = {
 	[VALUE_USER] = TEXT(user),
 	[VALUE_VARIABLE] = TEXT(variable),
 	[VALUE_FINGERPRINT] = TEXT(fingerprint),
-	[VALUE_PROVIDER] = { value_parse_provider, value_print_provider, NULL,
+	[VALUE_PROVIDER] = { NULL, value_print_provider, NULL,
 			     NULL, 0, false },
 	[VALUE_DURATION] = NUMBER(duration, 0),
 	[VALUE_PERIOD] = NUMBER(duration, 1000),

@@ -67,7 +67,8 @@ enum value_type {
 	VALUE_TYPES
 };
 
-/* text: as in the file; the parts of a list are separated by ',' or '\n'.
+/* PROVIDER is set by config_place.c, which knows the presets.
+ * text: as in the file; the parts of a list are separated by ',' or '\n'.
  * directory: what a relative path is relative to, NULL: as it is.  The field
  * holds a value of the type, or zero bytes; it is replaced, or kept when the
  * answer is false and the sentence is in why. */

@@ -41,7 +41,6 @@ VALUE_PARSER(url);
 VALUE_PARSER(user);
 VALUE_PARSER(variable);
 VALUE_PARSER(fingerprint);
-VALUE_PARSER(provider);
 VALUE_PRINTER(text);
 VALUE_PRINTER(secret);
 VALUE_PRINTER(url);

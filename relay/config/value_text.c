@@ -156,27 +156,6 @@ bool value_parse_fingerprint(const struct value_kind *kind, struct text text,
 	return true;
 }
 
-bool value_parse_provider(const struct value_kind *kind, struct text text,
-			  void *field, struct buf *why)
-{
-	char *name = text_dup(text);
-	const struct provider *provider = provider_find(name), **out = field;
-	const char *near = provider_nearest(name);
-
-	(void)kind;
-	free(name);
-	if (provider) {
-		*out = provider;
-		return true;
-	}
-	buf_printf(why, "there is no preset \"%.*s\"; ", TEXT_ARG(text));
-	if (near)
-		buf_printf(why, "did you mean \"%s\"? ", near);
-	buf_puts(why, "\"lanpost providers\" lists them; for any other "
-		      "provider give host, port and tls");
-	return false;
-}
-
 void value_print_text(const struct value_kind *kind, const void *field,
 		      struct buf *out)
 {

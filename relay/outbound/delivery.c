@@ -22,6 +22,8 @@ struct delivery {
 	struct settlement settlement;
 	struct upstream_job job;
 	struct upstream *upstream;     /* while the body is handed over */
+	size_t share;                  /* of the recipients that are queued */
+	bool only_fresh;               /* those that have not been tried */
 	const char **addresses;        /* of the transaction */
 	size_t *recipients;            /* their places in the envelope */
 	char *host;
@@ -164,6 +166,40 @@ static bool fill_header(struct delivery *delivery)
 	return rewrite_header(&delivery->header, header, &rewrite);
 }
 
+/* Queued, and never tried so far. */
+static bool is_fresh(const struct recipient *recipient)
+{
+	return recipient->state == RECIPIENT_QUEUED && recipient->reply == NULL;
+}
+
+static size_t count_fresh(const struct envelope *envelope)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < envelope->n_recipients; i++)
+		n += is_fresh(&envelope->recipients[i]);
+	return n;
+}
+
+size_t delivery_share(const struct envelope *envelope, size_t most)
+{
+	size_t n = count_fresh(envelope);
+
+	if (n == 0)
+		n = envelope_count(envelope, RECIPIENT_QUEUED);
+	return most == 0 || n <= most ? n : most;
+}
+
+/* Is it one of the share, of which n have been found? */
+static bool is_due(const struct delivery *delivery, size_t i, size_t n)
+{
+	const struct recipient *recipient =
+		&envelope_of(delivery)->recipients[i];
+
+	return n < delivery->share && recipient->state == RECIPIENT_QUEUED &&
+	       (!delivery->only_fresh || is_fresh(recipient));
+}
+
 static void fill_transaction(struct delivery *delivery)
 {
 	const struct envelope *envelope = envelope_of(delivery);
@@ -175,8 +211,10 @@ static void fill_transaction(struct delivery *delivery)
 	delivery->recipients =
 		xcalloc(envelope->n_recipients, sizeof *delivery->recipients);
 	for (i = 0; i < envelope->n_recipients; i++) {
-		if (envelope->recipients[i].state != RECIPIENT_QUEUED)
+		if (!is_due(delivery, i, n)) {
+			settlement_leave_out(&delivery->settlement, i);
 			continue;
+		}
 		delivery->addresses[n] = envelope->recipients[i].address;
 		delivery->recipients[n++] = i;
 	}
@@ -516,16 +554,19 @@ struct upstream_job *delivery_job(struct delivery *delivery, const char *host)
 
 struct delivery *delivery_new(struct services *services, struct config *config,
                               const struct account_config *account,
-                              struct message *message,
+                              struct message *message, size_t share,
                               const struct delivery_callbacks *callbacks,
                               void *ctx)
 {
+	const struct envelope *envelope = message_envelope(message);
 	struct delivery *delivery = xcalloc(1, sizeof *delivery);
 
 	delivery->services = services;
 	delivery->config = config_ref(config);
 	delivery->account = account;
 	delivery->message = message;
+	delivery->share = share;
+	delivery->only_fresh = count_fresh(envelope) > 0;
 	delivery->callbacks = callbacks;
 	delivery->ctx = ctx;
 	buf_init(&delivery->header, REWRITTEN_MAX);

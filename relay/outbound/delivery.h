@@ -44,10 +44,16 @@ struct delivery_callbacks {
 	               enum delivery_end end);
 };
 
-/* The message is ACTIVE and comes back to the queue by on_end. */
+/* To how many recipients the next attempt goes: most at a time (0: all), those
+ * that have not been tried yet before those that are to be tried again.  The
+ * first follow each other at once, the others wait for their time. */
+size_t delivery_share(const struct envelope *envelope, size_t most);
+
+/* The message is ACTIVE and comes back to the queue by on_end.  share: as
+ * delivery_share() says. */
 struct delivery *delivery_new(struct services *services, struct config *config,
                               const struct account_config *account,
-                              struct message *message,
+                              struct message *message, size_t share,
                               const struct delivery_callbacks *callbacks,
                               void *ctx);
 void delivery_prepare(struct delivery *delivery);

@@ -42,14 +42,16 @@ static struct disposition by_id(const struct config *config, const char *id,
 }
 
 /* An account may have been given the provider's host, not its name. */
-static const char *provider_of(const struct account_config *account)
+static const char *provider_of(const struct config *config,
+                               const struct account_config *account)
 {
-	const struct provider *provider = account->provider;
+	const struct provider *provider = account->provider, *one;
 	size_t i;
 
-	for (i = 0; provider == NULL && provider_at(i) != NULL; i++) {
-		if (text_is(text_of(account->host), provider_at(i)->host))
-			provider = provider_at(i);
+	for (i = 0; provider == NULL &&
+	     (one = providers_at(config->providers, i)) != NULL; i++) {
+		if (text_is(text_of(account->host), one->host))
+			provider = one;
 	}
 	return provider != NULL ? provider->name : NULL;
 }
@@ -60,7 +62,7 @@ entry_of_reply(const struct config *config,
                const struct smtp_reply *reply)
 {
 	struct catalogue_query query = {
-		.provider = provider_of(account),
+		.provider = provider_of(config, account),
 		.stage = catalogue_stage_of(stage),
 		.code = reply->code,
 		.status = reply->status,
@@ -257,7 +259,7 @@ entry_of_stream(const struct config *config,
                 const struct upstream_failure *failure)
 {
 	struct catalogue_query query = {
-		.provider = provider_of(account),
+		.provider = provider_of(config, account),
 		.stage = catalogue_stage_of(failure->stage),
 		.code = CATALOGUE_LOCAL,
 		.text = text_of(failure->words),

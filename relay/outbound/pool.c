@@ -66,6 +66,8 @@ void pool_meet_trouble(struct pool *pool, const struct disposition *disposition,
 		trouble.wait_ms = retry_wait(pool);
 	pool->proven = false;
 	pool->ramp = 1;
+	if (trouble.kind == BREAKER_REST)
+		throttle_slow_down(pool);
 	outage_begin(&pool->outage, pool->setup->account, &trouble,
 	             loop_now_ms(pool->services->loop));
 	disposition_forget(&kept);
@@ -202,6 +204,7 @@ void pool_status(const struct pool *pool, struct account_status *status)
 		.failed = pool->failed,
 		.last_success_ms = pool->last_success_ms,
 	};
+	throttle_status(pool, status);
 	if (outage_lasts(&pool->outage))
 		tell_outage(pool, status);
 }
@@ -239,6 +242,7 @@ struct pool *pool_new(struct services *services, struct config *config,
 	work_list_init(&pool->running);
 	pool->timer = timer_new(services->loop, on_probe_time, pool);
 	pool->watch = timer_new(services->loop, on_watch, pool);
+	throttle_init(pool);
 	return pool;
 }
 
@@ -292,6 +296,7 @@ void pool_commit(struct pool *pool)
 	pool->setup = pool->staged;
 	pool->staged = NULL;
 	pool->proven = false;
+	throttle_review(pool);
 	if (mended && outage_lasts(&pool->outage) &&
 	    !outage_is_held(&pool->outage))
 		outage_hurry(&pool->outage, now);
@@ -366,6 +371,7 @@ void pool_free(struct pool **pool_p)
 	work_list_free(&pool->running);
 	timer_free(&pool->timer);
 	timer_free(&pool->watch);
+	throttle_end(pool);
 	setup_unref(&pool->staged);
 	setup_unref(&pool->setup);
 	outage_free(&pool->outage);

@@ -23,6 +23,7 @@
 #define RELAY_OUTBOUND_POOL_H
 
 #include "relay/config/config.h"
+#include "relay/policy/budget.h"
 #include "relay/queue/breaker.h"
 #include "relay/services.h"
 
@@ -55,6 +56,11 @@ struct account_status {
 	size_t waiting, connections;
 	uint64_t delivered, failed; /* messages, since the start */
 	int64_t last_success_ms;
+	struct budget_view budgets[BUDGET_LIMITS]; /* those that are limited */
+	size_t n_budgets;
+	enum budget_limit held_up_by; /* for goes_on_ms; BUDGET_LIMITS: nothing,
+	                                 or, with goes_on_ms, the disk */
+	int64_t goes_on_ms;
 };
 
 const char *account_state_name(enum account_state state);

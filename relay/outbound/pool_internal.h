@@ -3,6 +3,7 @@
  *
  *   pool_setup.c       a configuration in use, and what differs between two
  *   pool_work.c        lists of deliveries: preparing, prepared, running
+ *   pool_throttle.c      no faster than the budget allows
  *   pool_connection.c  connections: made, lost, retired
  *   pool_turn.c        the turn: which of the three things is done next
  *   pool.c             life, outages, status
@@ -12,6 +13,7 @@
 
 #include <sys/queue.h>
 
+#include "relay/outbound/allowance.h"
 #include "relay/outbound/credentials.h"
 #include "relay/outbound/delivery.h"
 #include "relay/outbound/outage.h"
@@ -40,6 +42,7 @@ void setup_unref(struct setup **setup);
 struct work {
 	struct pool *pool;
 	struct delivery *delivery;
+	struct ticket ticket;   /* what it takes of the budget */
 	struct work_list *list;
 	TAILQ_ENTRY(work) link;
 };
@@ -56,10 +59,38 @@ struct work *work_list_first(const struct work_list *list);
 void work_move(struct work *work, struct work_list *list, bool in_front);
 void work_leave(struct work *work);          /* its list, if it is in one */
 void work_free(struct work *work);
-/* Begins the next message of the queue, if there is one. */
+/* Begins the next message of the queue, if there is one and it may go. */
 bool work_prepare(struct pool *pool);
 /* What has been prepared goes back to the queue. */
 void work_put_back(struct pool *pool);
+
+/* ---- pool_throttle.c ---- */
+
+/* How the account's budget holds mail up. */
+struct throttle {
+	struct allowance_watch watch;
+	struct allowance *allowance;
+	struct timer *timer;    /* until there is budget again */
+	bool waits;             /* the message whose turn it is */
+	struct allowance_wait wait;
+	uint64_t until;         /* monotonic */
+	uint64_t since;         /* 0: nothing is held up */
+	enum budget_limit told; /* of which the log has heard meanwhile */
+};
+
+void throttle_init(struct pool *pool);
+void throttle_end(struct pool *pool);
+/* Under another configuration. */
+void throttle_review(struct pool *pool);
+/* May the message go whose turn it is?  With a ticket for its share. */
+bool throttle_allows(struct pool *pool, struct message *message,
+                 struct ticket *ticket_r);
+/* Nothing waits any longer. */
+void throttle_rest(struct pool *pool);
+/* The provider throttles. */
+void throttle_slow_down(struct pool *pool);
+size_t throttle_connections(const struct pool *pool);
+void throttle_status(const struct pool *pool, struct account_status *status);
 
 /* ---- pool_connection.c ---- */
 
@@ -92,6 +123,7 @@ struct pool {
 	struct setup *staged;   /* the next one, until it is committed */
 	struct address hint;
 	struct outage outage;
+	struct throttle throttle;
 	struct timer *timer;    /* until the next probe */
 	struct timer *watch;    /* looks around while an outage lasts */
 	struct credentials credentials; /* as they were read last */

@@ -3,10 +3,10 @@
 #include "relay/net/loop.h"
 #include "relay/queue/queue.h"
 
-/* The provider's limit. */
+/* The provider's limit, or fewer while it throttles. */
 static size_t connections_max(const struct pool *pool)
 {
-	size_t connections = pool->setup->account->connections;
+	size_t connections = throttle_connections(pool);
 
 	return connections > 0 ? connections : 1;
 }

@@ -57,6 +57,7 @@ void work_put_back(struct pool *pool)
 	struct work *work;
 
 	while ((work = TAILQ_LAST(&pool->prepared.works, work_links)) != NULL) {
+		ticket_give_back(&work->ticket);
 		queue_put_back(pool->services->queue,
 		               delivery_message(work->delivery));
 		work_free(work);
@@ -119,6 +120,15 @@ static void note_end(struct work *work, enum delivery_end end)
 	}
 }
 
+/* What never got to a connection has cost nothing. */
+static void end_ticket(struct work *work)
+{
+	if (work->list == &work->pool->running)
+		ticket_spend(&work->ticket);
+	else
+		ticket_give_back(&work->ticket);
+}
+
 static void on_delivery_end(void *ctx, struct delivery *delivery,
                             enum delivery_end end)
 {
@@ -126,10 +136,12 @@ static void on_delivery_end(void *ctx, struct delivery *delivery,
 	struct pool *pool = work->pool;
 
 	note_end(work, end);
-	if (end == DELIVERY_UNTRIED)
+	if (end == DELIVERY_UNTRIED) {
 		work_move(work, &pool->prepared, true);
-	else
+	} else {
+		end_ticket(work);
 		work_free(work);
+	}
 	pool_check_idle(pool);
 	pool_dispatch(pool);
 }
@@ -139,16 +151,23 @@ bool work_prepare(struct pool *pool)
 	static const struct delivery_callbacks callbacks = { on_prepared,
 		on_trouble, on_delivery_end };
 	struct message *message =
-		queue_take(pool->services->queue, pool->name);
+		queue_next(pool->services->queue, pool->name);
+	struct ticket ticket;
 	struct work *work;
 
-	if (message == NULL)
+	if (message == NULL) {
+		throttle_rest(pool);
 		return false;
+	}
+	if (!throttle_allows(pool, message, &ticket))
+		return false;
+	message = queue_take(pool->services->queue, pool->name);
 	work = xcalloc(1, sizeof *work);
 	work->pool = pool;
+	work->ticket = ticket;
 	work->delivery = delivery_new(pool->services, pool->setup->config,
-	                              pool->setup->account, message, &callbacks,
-	                              work);
+	                              pool->setup->account, message,
+	                              ticket.recipients, &callbacks, work);
 	work_move(work, &pool->preparing, false);
 	delivery_prepare(work->delivery);
 	return true;

@@ -61,6 +61,26 @@ void settlement_result(struct settlement *settlement, size_t recipient,
 	result->reply = xstrdup(reply);
 }
 
+void settlement_leave_out(struct settlement *settlement, size_t recipient)
+{
+	settlement->results[recipient].left_out = true;
+}
+
+/* Some have not been tried at all yet. */
+static bool is_part(const struct settlement *settlement)
+{
+	const struct envelope *envelope = message_envelope(settlement->message);
+	size_t i;
+
+	for (i = 0; i < envelope->n_recipients; i++) {
+		if (settlement->results[i].left_out &&
+		    envelope->recipients[i].state == RECIPIENT_QUEUED &&
+		    envelope->recipients[i].reply == NULL)
+			return true;
+	}
+	return false;
+}
+
 void settlement_rest(struct settlement *settlement,
                      struct disposition disposition, enum smtp_stage stage,
                      const char *reply)
@@ -70,7 +90,8 @@ void settlement_rest(struct settlement *settlement,
 
 	for (i = 0; i < envelope->n_recipients; i++) {
 		if (envelope->recipients[i].state == RECIPIENT_QUEUED &&
-		    !settlement->results[i].known)
+		    !settlement->results[i].known &&
+		    !settlement->results[i].left_out)
 			settlement_result(settlement, i, disposition, stage,
 			                  reply);
 	}
@@ -360,15 +381,36 @@ static bool goes_at_once(const struct settlement *settlement)
 		account_failed |= disposition_is_of_account(
 			&result->disposition);
 	}
-	return account_failed && goes_elsewhere(settlement);
+	return account_failed ? goes_elsewhere(settlement)
+	                      : is_part(settlement);
+}
+
+/* What the catalogue knows of words that defer a message: not before. */
+static int64_t known_wait(const struct settlement *settlement)
+{
+	size_t i, n = message_envelope(settlement->message)->n_recipients;
+	int64_t wait = 0;
+
+	for (i = 0; i < n; i++) {
+		const struct disposition *disposition =
+			&settlement->results[i].disposition;
+
+		if (disposition->action == DISPOSITION_RETRY &&
+		    disposition->wait_ms > wait)
+			wait = disposition->wait_ms;
+	}
+	return wait;
 }
 
 static int64_t wait_of(const struct settlement *settlement, unsigned attempts)
 {
+	int64_t wait;
+
 	if (goes_at_once(settlement))
 		return 0;
-	return schedule_wait(&settlement->config->relay.retry, attempts,
+	wait = schedule_wait(&settlement->config->relay.retry, attempts,
 	                     random_u32());
+	return wait > known_wait(settlement) ? wait : known_wait(settlement);
 }
 
 /* Of those that have failed before this attempt; 0: none has. */
@@ -393,7 +435,8 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 	const struct envelope *envelope = message_envelope(settlement->message);
 	struct outcome *outcome = outcome_new(envelope->id);
 
-	outcome->attempts = attempts(settlement);
+	outcome->attempts = is_part(settlement) ? envelope->attempts
+	                                        : attempts(settlement);
 	outcome->ended_ms = wall_now_ms();
 	outcome->state = add_recipients(outcome, settlement, over);
 	add_attempt(outcome, settlement);

@@ -21,6 +21,7 @@
 
 struct settlement_result {
 	bool known;
+	bool left_out;              /* of this attempt: has one of its own */
 	struct disposition disposition; /* a copy, its fix filled in */
 	enum smtp_stage stage;
 	char *reply;
@@ -47,7 +48,11 @@ void settlement_init(struct settlement *settlement, struct services *services,
 void settlement_result(struct settlement *settlement, size_t recipient,
                        struct disposition disposition, enum smtp_stage stage,
                        const char *reply);
-/* The same for every queued recipient that has no result yet. */
+/* It is queued and not addressed this time.  If it has never been tried the
+ * message goes once more, at once, which counts as the same attempt. */
+void settlement_leave_out(struct settlement *settlement, size_t recipient);
+/* As settlement_result(), for every queued recipient of this attempt that has
+ * no result yet. */
 void settlement_rest(struct settlement *settlement,
                      struct disposition disposition, enum smtp_stage stage,
                      const char *reply);

@@ -65,7 +65,9 @@ const char *queue_route(const struct queue *queue,
  * behind those that wait there. */
 void queue_divert(struct queue *queue);
 
-/* The message whose turn it is in the account's lane, now ACTIVE; NULL when none
+/* The message whose turn it is in the account's lane; NULL when none is. */
+struct message *queue_next(struct queue *queue, const char *account);
+/* The same, now ACTIVE; NULL when none
  * is. */
 struct message *queue_take(struct queue *queue, const char *account);
 /* Nothing was tried: back to the front, of another lane if route says so. */

@@ -115,6 +115,11 @@ void queue_divert(struct queue *queue)
 	}
 }
 
+struct message *queue_next(struct queue *queue, const char *account)
+{
+	return message_of(lane_next(lane_of(queue, account)->ready));
+}
+
 struct message *queue_take(struct queue *queue, const char *account)
 {
 	struct lane *ready = lane_of(queue, account)->ready;

@@ -198,12 +198,17 @@ static void wait_for_jobs(struct storage *storage)
 	}
 }
 
+static bool is_patient(const struct job *job)
+{
+	return job->type == JOB_OUTCOME || job->type == JOB_SPEND;
+}
+
 static bool is_few_outcomes(const struct job_list *list)
 {
 	unsigned n = 0;
 
 	for (const struct job *job = list->first; job; job = job->next)
-		if (job->type != JOB_OUTCOME || ++n >= COMPANY_JOBS)
+		if (!is_patient(job) || ++n >= COMPANY_JOBS)
 			return false;
 	return n > 0;
 }

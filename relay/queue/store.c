@@ -17,6 +17,8 @@ struct store {
 	size_t n_refused;
 	struct account_record *accounts; /* likewise */
 	size_t n_accounts;
+	struct usage *usage; /* likewise */
+	size_t n_usage;
 	struct storage storage;
 };
 
@@ -30,6 +32,7 @@ static void call_done(struct job *job)
 	case JOB_REFUSE:
 	case JOB_NOTICE_SKIP:
 	case JOB_HURRY:
+	case JOB_RESERVE:
 		if (job->done)
 			job->done(job->ctx, job->error, job->full);
 		break;
@@ -55,6 +58,8 @@ static void call_done(struct job *job)
 	case JOB_REBASE:
 	case JOB_FORGET:
 	case JOB_ACCOUNT:
+	case JOB_SPEND:
+	case JOB_SHIFT_USAGE:
 		break;
 	}
 }
@@ -116,6 +121,9 @@ static void free_untaken(struct store *store)
 	for (size_t i = 0; i < store->n_accounts; i++)
 		account_record_clear(&store->accounts[i]);
 	free(store->accounts);
+	for (size_t i = 0; i < store->n_usage; i++)
+		usage_clear(&store->usage[i]);
+	free(store->usage);
 }
 
 static void store_free(struct store *store)
@@ -183,6 +191,9 @@ static bool open_database(struct store *store,
 	if (code == SQLITE_OK)
 		code = accounts_read(&store->storage.db, &store->accounts,
 				     &store->n_accounts);
+	if (code == SQLITE_OK)
+		code = usage_read(&store->storage.db, &store->usage,
+				  &store->n_usage);
 	if (code != SQLITE_OK) {
 		sentence = *error_r ? xstrdup(*error_r)
 				    : db_error(&store->storage.db, "read");
@@ -435,6 +446,48 @@ void store_save_account(struct store *store,
 	job->account.reason = xstrdup(record->reason);
 	job->account.reply = xstrdup(record->reply);
 	job->account.fingerprint = xstrdup(record->fingerprint);
+	storage_post(&store->storage, job);
+}
+
+struct usage *store_take_usage(struct store *store, size_t *n_r)
+{
+	struct usage *usage = store->usage;
+
+	*n_r = store->n_usage;
+	store->usage = NULL;
+	store->n_usage = 0;
+	return usage;
+}
+
+static struct job *usage_job(enum job_type type, const struct usage *usage)
+{
+	struct job *job = job_new(type, NULL);
+
+	job->usage = *usage;
+	job->usage.account = xstrdup(usage->account);
+	return job;
+}
+
+void store_reserve(struct store *store, const struct usage *usage,
+		   store_done_cb done, void *ctx)
+{
+	struct job *job = usage_job(JOB_RESERVE, usage);
+
+	job->done = done;
+	job->ctx = ctx;
+	storage_post(&store->storage, job);
+}
+
+void store_spend(struct store *store, const struct usage *usage)
+{
+	storage_post(&store->storage, usage_job(JOB_SPEND, usage));
+}
+
+void store_shift_usage(struct store *store, int64_t by_ms)
+{
+	struct job *job = job_new(JOB_SHIFT_USAGE, NULL);
+
+	job->usage.at_ms = by_ms;
 	storage_post(&store->storage, job);
 }
 

@@ -190,6 +190,29 @@ struct account_record *store_take_accounts(struct store *store, size_t *n_r);
  * is to be saved again when the store is well. */
 void store_save_account(struct store *store,
                         const struct account_record *record);
+/* What an account has sent of its budget.  A day of it is kept; ids are the
+ * caller's, greater than those there are. */
+struct usage {
+	int64_t id;
+	char *account;            /* as the provider tells them apart */
+	int64_t at_ms;            /* wall clock: the end of the last message */
+	uint64_t messages, recipients;
+};
+
+void usage_clear(struct usage *usage); /* its strings */
+/* What was known when the store was opened, the oldest first, none of it dated
+ * later than that, for the caller to clear and free; the second call finds
+ * none.  What a crash left reserved is dated as of the opening, since it may
+ * have been sent right before. */
+struct usage *store_take_usage(struct store *store, size_t *n_r);
+/* Set so much aside, before any of it is sent; copied. */
+void store_reserve(struct store *store, const struct usage *usage,
+                   store_done_cb done, void *ctx);
+/* What became of it: replaces the reservation of that id; messages 0: nothing
+ * was sent.  If it is lost in a crash the whole counts. */
+void store_spend(struct store *store, const struct usage *usage);
+/* The wall clock was set: all of it is dated later by so much. */
+void store_shift_usage(struct store *store, int64_t by_ms);
 
 /* The clock has jumped: waits and expiry of what is queued or held move by as
  * much. */

@@ -16,6 +16,8 @@
  *              not try it any sooner
  *   refused_sender  (account, sender): what a provider takes from nobody but
  *              its owner, for as long as the account is configured like that
+ *   usage      what an account has sent of its budget in the last day, or, while
+ *              is_open, may be sending
  *
  * Numbers of enum message_state, recipient_state and notice_state are on disk:
  * their order is fixed.
@@ -171,6 +173,17 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	X(GET_ACCOUNTS, "SELECT account, state, reason, reply,"           \
 	  " fingerprint, failures, since_ms, retry_ms"                    \
 	  " FROM account_state ORDER BY account")                         \
+	/* usage */                                                       \
+	X(PUT_USAGE, "INSERT OR REPLACE INTO usage (id, account, at_ms,"  \
+	  " messages, recipients, is_open) VALUES (?,?,?,?,?,?)")         \
+	X(DROP_USAGE, "DELETE FROM usage WHERE id = ?")                   \
+	X(PURGE_USAGE, "DELETE FROM usage WHERE at_ms < ?")               \
+	X(SHIFT_USAGE, "UPDATE usage SET at_ms = at_ms + ?")              \
+	X(SETTLE_USAGE, "UPDATE usage SET at_ms = ?1, is_open = 0"        \
+	  " WHERE is_open OR at_ms > ?1")                                 \
+	X(GET_USAGE, "SELECT id, account, CASE WHEN is_open OR at_ms > ?1"\
+	  " THEN ?1 ELSE at_ms END, messages, recipients FROM usage"      \
+	  " WHERE at_ms >= ?1 - 86400000 ORDER BY id")                    \
 	/* purge */                                                       \
 	X(GET_OLD_FAILED, "SELECT id FROM message"                        \
 	  " WHERE state IN (2, 5) AND body <> 0 AND finished_ms < ?"      \

@@ -23,6 +23,9 @@ enum job_type {
 	JOB_ACCOUNT,
 	JOB_CHANGE,
 	JOB_HURRY,
+	JOB_RESERVE,
+	JOB_SPEND,
+	JOB_SHIFT_USAGE,
 	JOB_REBASE,
 	JOB_LOAD_DUE,  /* from here on they only read */
 	JOB_LOAD_BODY,
@@ -63,6 +66,7 @@ struct job {
 		struct outcome *outcome;
 		struct refused_sender refused;
 		struct account_record account;
+		struct usage usage; /* of SHIFT_USAGE: at_ms, by how much */
 		struct {
 			int64_t history_ms, failed_ms;
 		} purge;
@@ -165,6 +169,12 @@ int accounts_read(struct store_db *db, struct account_record **records_r,
 int change_write(struct store_db *db, struct job *job);
 int change_hurry(struct store_db *db, const struct job *job);
 void change_done(struct job *job); /* tells its owner, on the loop */
+
+/* ---- store_usage.c ---- */
+
+int usage_write(struct store_db *db, struct job *job);
+/* Before the storage thread begins: all of the last day, the oldest first. */
+int usage_read(struct store_db *db, struct usage **usage_r, size_t *n_r);
 
 /* ---- store_purge.c ---- */
 

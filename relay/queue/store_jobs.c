@@ -61,6 +61,8 @@ void job_free(struct job *job)
 		account_record_clear(&job->account);
 	if (job->type == JOB_CHANGE)
 		envelope_free(&job->change.envelope);
+	if (job->type == JOB_RESERVE || job->type == JOB_SPEND)
+		usage_clear(&job->usage);
 	if (job->type == JOB_LOAD_BODY)
 		free(job->body.bytes);
 	if (job->type == JOB_LOAD_DUE) {
@@ -216,6 +218,10 @@ int job_write(struct store_db *db, struct job *job)
 		return change_write(db, job);
 	case JOB_HURRY:
 		return change_hurry(db, job);
+	case JOB_RESERVE:
+	case JOB_SPEND:
+	case JOB_SHIFT_USAGE:
+		return usage_write(db, job);
 	case JOB_REBASE:
 		return rebase_write(db, job);
 	case JOB_LOAD_DUE:

@@ -76,8 +76,8 @@ static const char *const steps[] = {
 	" PRIMARY KEY (account, sender)"
 	") STRICT, WITHOUT ROWID;",
 
-	/* 2 to 3: the whole story of a message, notices, and accounts that
-	 * have been paused */
+	/* 2 to 3: the whole story of a message, notices, accounts that have
+	 * been paused, and what they have sent of their budgets */
 	"ALTER TABLE message ADD COLUMN is_notice INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE message ADD COLUMN notice INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE message ADD COLUMN told_ms INTEGER NOT NULL DEFAULT -1;"
@@ -106,6 +106,14 @@ static const char *const steps[] = {
 	"DROP INDEX message_kept;"
 	"CREATE INDEX message_kept ON message (finished_ms)"
 	" WHERE state IN (2, 5) AND body <> 0;"
+	"CREATE TABLE usage ("
+	" id INTEGER PRIMARY KEY,"
+	" account TEXT NOT NULL,"
+	" at_ms INTEGER NOT NULL,"
+	" messages INTEGER NOT NULL,"
+	" recipients INTEGER NOT NULL,"
+	" is_open INTEGER NOT NULL"
+	") STRICT;"
 	"CREATE INDEX message_notice_due ON message (finished_ms)"
 	" WHERE notice = 1;"
 	"CREATE INDEX message_is_notice ON message (received_ms)"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/xalloc.h"
+#include "relay/config/provider.h"
 
 extern const char conf_catalogue_ini[];
 
@@ -74,8 +75,8 @@ static const struct catalogue_list *built_in(void)
 
 	if (list.n > 0)
 		return &list;
-	if (!catalogue_read(text_of(conf_catalogue_ini), "catalogue.ini", &list,
-	                    &error)) {
+	if (!catalogue_read(text_of(conf_catalogue_ini), "catalogue.ini",
+	                    providers_builtin(), &list, &error)) {
 		fprintf(stderr, "lanpost: the built-in catalogue is broken: "
 		                "%s\n", error);
 		abort();
@@ -96,7 +97,9 @@ static void take_place(struct catalogue_list *all, struct catalogue_item *item)
 	catalogue_list_add(all, item);
 }
 
-struct catalogue *catalogue_load(const char *folder, char **error_r)
+struct catalogue *catalogue_load(const char *folder,
+                                 const struct providers *providers,
+                                 char **error_r)
 {
 	struct catalogue *catalogue = xcalloc(1, sizeof *catalogue);
 	const struct catalogue_list *base = built_in();
@@ -104,7 +107,9 @@ struct catalogue *catalogue_load(const char *folder, char **error_r)
 
 	catalogue->refs = 1;
 	if (folder != NULL &&
-	    !catalogue_read_folder(folder, &catalogue->owned, error_r)) {
+	    !catalogue_read_folder(folder, providers ? providers
+	                                             : providers_builtin(),
+	                           &catalogue->owned, error_r)) {
 		catalogue_unref(&catalogue);
 		return NULL;
 	}

@@ -55,6 +55,7 @@ enum catalogue_stage {
 };
 
 struct catalogue;
+struct providers;
 
 struct catalogue_entry {
 	const char *id;           /* "m365-smtp-auth-disabled-tenant" */
@@ -78,9 +79,12 @@ struct catalogue_query {
 };
 
 /* folder: of the user's *.ini files, read in the order of their names; NULL or
- * missing: none.  NULL with "FILE:LINE: what, and what to do" in *error_r,
+ * missing: none.  providers: the presets that entries may name; NULL: those
+ * that are compiled in.  NULL with "FILE:LINE: what, and what to do" in *error_r,
  * which the caller frees. */
-struct catalogue *catalogue_load(const char *folder, char **error_r);
+struct catalogue *catalogue_load(const char *folder,
+                                 const struct providers *providers,
+                                 char **error_r);
 struct catalogue *catalogue_ref(struct catalogue *catalogue);
 void catalogue_unref(struct catalogue **catalogue);
 /* How many entries are the user's. */

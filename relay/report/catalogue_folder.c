@@ -83,8 +83,8 @@ static void take_all(struct catalogue_list *list, struct catalogue_list *file)
 	*file = (struct catalogue_list){ NULL, 0 };
 }
 
-static bool read_file(const char *path, struct catalogue_list *list,
-                      char **error_r)
+static bool read_file(const char *path, const struct providers *providers,
+                      struct catalogue_list *list, char **error_r)
 {
 	struct buf bytes = BUF_INIT(FILE_MAX + PIECE);
 	struct catalogue_list file = { NULL, 0 };
@@ -93,8 +93,8 @@ static bool read_file(const char *path, struct catalogue_list *list,
 
 	if (!good)
 		complain(error_r, path, why);
-	else if ((good = catalogue_read(buf_text(&bytes), path, &file,
-	                                error_r)))
+	else if ((good = catalogue_read(buf_text(&bytes), path, providers,
+	                                &file, error_r)))
 		take_all(list, &file);
 	catalogue_list_free(&file);
 	buf_free(&bytes);
@@ -116,8 +116,9 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-bool catalogue_read_folder(const char *folder, struct catalogue_list *list,
-                           char **error_r)
+bool catalogue_read_folder(const char *folder,
+                           const struct providers *providers,
+                           struct catalogue_list *list, char **error_r)
 {
 	struct dirent **names;
 	int i, n = scandir(folder, &names, is_catalogue, by_name);
@@ -129,7 +130,7 @@ bool catalogue_read_folder(const char *folder, struct catalogue_list *list,
 	for (i = 0; i < n; i++) {
 		char *path = xasprintf("%s/%s", folder, names[i]->d_name);
 
-		good = good && read_file(path, list, error_r);
+		good = good && read_file(path, providers, list, error_r);
 		free(path);
 		free(names[i]);
 	}

@@ -233,7 +233,7 @@ static bool names_provider(const struct catalogue_item *item,
 	size_t i;
 
 	for (i = 0; provider != NULL && i < item->n_providers; i++) {
-		if (text_is(text_of(provider), item->providers[i]->name))
+		if (text_is(text_of(provider), item->providers[i]))
 			return true;
 	}
 	return false;
@@ -419,7 +419,7 @@ const char *catalogue_provider(const struct catalogue_entry *entry)
 {
 	const struct catalogue_item *item = item_of(entry);
 
-	return item->n_providers == 1 ? item->providers[0]->name : NULL;
+	return item->n_providers == 1 ? item->providers[0] : NULL;
 }
 
 bool catalogue_pattern(const struct catalogue_entry *entry, size_t i,

@@ -6,7 +6,7 @@
 
 #include "relay/report/catalogue.h"
 
-struct provider;
+struct providers;
 
 struct catalogue_status_range {
 	struct smtp_status first, last;
@@ -14,7 +14,7 @@ struct catalogue_status_range {
 
 struct catalogue_item {
 	struct catalogue_entry entry;   /* what others hold; it comes first */
-	const struct provider **providers; /* none: any */
+	char **providers;               /* names of presets; none: any */
 	size_t n_providers;
 	unsigned stages;                /* bits of enum catalogue_stage; 0: any */
 	int *codes;                     /* a class, a code or CATALOGUE_LOCAL */
@@ -33,9 +33,10 @@ struct catalogue_list {
 	size_t n;
 };
 
-/* Read a file's entries behind those in the list; label names it in messages.
- * False with "LABEL:LINE: ..." in *error_r, the list is then half filled. */
+/* Read a file's entries behind those in the list; label names it in messages,
+ * providers are the presets there are.  False with "LABEL:LINE: ..." in *error_r, the list is then half filled. */
 bool catalogue_read(struct text bytes, const char *label,
+                    const struct providers *providers,
                     struct catalogue_list *list, char **error_r);
 void catalogue_list_add(struct catalogue_list *list,
                         struct catalogue_item *item);
@@ -51,7 +52,8 @@ const struct catalogue_list *catalogue_items(const struct catalogue *catalogue);
 void catalogue_fold(struct text words, struct buf *out);
 
 /* The user's files; labels are their paths.  False with a sentence. */
-bool catalogue_read_folder(const char *folder, struct catalogue_list *list,
-                           char **error_r);
+bool catalogue_read_folder(const char *folder,
+                           const struct providers *providers,
+                           struct catalogue_list *list, char **error_r);
 
 #endif

@@ -19,6 +19,7 @@ enum {
 
 struct reader {
 	const char *label;
+	const struct providers *providers;
 	unsigned line;
 	char *error;
 };
@@ -64,8 +65,9 @@ static bool take_provider(struct reader *reader, struct catalogue_item *item,
                           struct text word)
 {
 	char *name = text_dup(word);
-	const struct provider *provider = provider_find(name);
-	const char *near = provider_nearest(name);
+	const struct provider *provider =
+		providers_find(reader->providers, name);
+	const char *near = providers_nearest(reader->providers, name);
 
 	free(name);
 	if (provider == NULL)
@@ -75,7 +77,7 @@ static bool take_provider(struct reader *reader, struct catalogue_item *item,
 		                near ? "\"?" : "; lanpost providers lists them");
 	item->providers = xrealloc(item->providers, (item->n_providers + 1) *
 	                                            sizeof *item->providers);
-	item->providers[item->n_providers++] = provider;
+	item->providers[item->n_providers++] = xstrdup(provider->name);
 	return true;
 }
 
@@ -459,9 +461,10 @@ static bool read_sections(struct reader *reader, const struct config_ini *ini,
 }
 
 bool catalogue_read(struct text bytes, const char *label,
+                    const struct providers *providers,
                     struct catalogue_list *list, char **error_r)
 {
-	struct reader reader = { .label = label };
+	struct reader reader = { .label = label, .providers = providers };
 	struct config_ini *ini = config_ini_read(bytes, label, knows, error_r);
 	bool good = ini != NULL && read_sections(&reader, ini, list);
 
@@ -505,6 +508,8 @@ void catalogue_item_free(struct catalogue_item *item)
 	free((char *)entry->explanation);
 	free((char *)entry->fix);
 	free((char *)entry->page);
+	for (i = 0; i < item->n_providers; i++)
+		free(item->providers[i]);
 	free(item->providers);
 	free(item->codes);
 	free(item->statuses);

@@ -1,5 +1,6 @@
 """The commands beside serve, their exit codes, and errors that teach."""
 
+import json
 import subprocess
 
 from e2e_devices import scan
@@ -72,6 +73,39 @@ class Usage(TestCase):
         for word in ("office365", "smtp.office365.com", "gmail",
                      "smtp.gmail.com"):
             self.assertIn(word, said)
+
+
+    def test_presets_of_ones_own(self):
+        server = Lanpost(account={"provider": "intern", "username": USER,
+                                  "password": "x", "tls": "starttls"})
+        self.addCleanup(server.clean)
+        server.write_config()
+        folder = server.config.parent / "providers.d"
+        folder.mkdir()
+        (folder / "own.ini").write_text(
+            "[intern]\nhost = mail.example.test\nmessages_per_minute = 9\n"
+            "[gmail]\nconnections = 4\n")
+        for preset, words in (("intern", [str(folder / "own.ini")]),
+                              ("gmail", [f"{folder / 'own.ini'}:5",
+                                         "connections"])):
+            said = server.command("providers", preset)
+            self.assertEqual(said.returncode, OK, said.stderr)
+            for word in words:
+                self.assertIn(word, said.stdout)
+        said = server.command("check")
+        self.assertEqual(said.returncode, OK, said.stderr)
+        self.assertRegex(said.stdout, r"messages_per_minute = 9 .*preset intern")
+        gmail = json.loads(server.command("providers", "gmail", "--json").stdout)
+        self.assertEqual(gmail["connections"], 4)
+        self.assertIsNone(gmail["origin"]["file"])
+        self.assertEqual(list(gmail["origin"]["changes"]), ["connections"])
+        self.assertIn("messages_per_day", gmail["uncertain"])
+        (folder / "own.ini").write_text("[intern]\nhots = a.example\n")
+        for command in ("check", "serve", "providers"):
+            done = server.command(command)
+            self.assertEqual(done.returncode, CONFIG, done.stderr)
+            self.assertIn(f"{folder / 'own.ini'}:2: ", done.stderr)
+            self.assertIn("host", done.stderr)
 
 
 class Configuration(TestCase):

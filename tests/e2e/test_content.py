@@ -157,7 +157,7 @@ class Content(TestCase):
         lanpost.send(MIXED + mixed(TEXT, inner))
         failed = lanpost.wait_event("failed")
         self.assertIn("5.6.3", failed["reply"])
-        self.assertIn("signed", failed["explanation"])
+        self.assertIn("signature", failed["explanation"])
         self.assertEqual(provider.arrived(), [])
 
     def test_dkim(self):

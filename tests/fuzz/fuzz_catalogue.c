@@ -62,11 +62,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *error = NULL;
 
 	if (catalogue == NULL)
-		catalogue = catalogue_load(NULL, &error);
+		catalogue = catalogue_load(NULL, NULL, &error);
 	if (size == 0)
 		return 0;
 	stage = (enum catalogue_stage)(data[0] % (CATALOGUE_STAGE_GRAPH + 1));
-	provider = provider_at(data[0] / 8);
+	provider = providers_at(providers_builtin(), data[0] / 8);
 	text = text_make((const char *)data + 1, size - 1);
 	paste(text, stage, provider ? provider->name : NULL);
 	hear(text, stage, provider ? provider->name : NULL);

@@ -22,7 +22,7 @@ static int load(void **state)
 	char *error = NULL;
 
 	(void)state;
-	catalogue = catalogue_load(NULL, &error);
+	catalogue = catalogue_load(NULL, NULL, &error);
 	return catalogue == NULL;
 }
 
@@ -539,7 +539,7 @@ static void test_an_own_entry_is_added(void **state)
 	write_file("a.ini", ENTRY("printer-krzzt"));
 	write_file("b.txt", "no catalogue");
 	write_file(".hidden.ini", "no catalogue");
-	own = catalogue_load(folder, &error);
+	own = catalogue_load(folder, NULL, &error);
 	assert_non_null(own);
 	assert_int_equal(catalogue_count_own(own), 1);
 	assert_string_equal(look_up(own, "gmail", "rcpt",
@@ -559,7 +559,7 @@ static void test_an_own_entry_takes_the_place_of_ours(void **state)
 	(void)state;
 	write_file("a.ini", ENTRY("m365-auth-unsuccessful"));
 	write_file("b.ini", ENTRY("m365-auth-unsuccessful") "wait = 5m\n");
-	own = catalogue_load(folder, &error);
+	own = catalogue_load(folder, NULL, &error);
 	assert_non_null(own);
 	assert_int_equal(catalogue_count_own(own), 1);
 	assert_int_equal(catalogue_by_id(own, "m365-auth-unsuccessful")->wait_ms,
@@ -588,7 +588,7 @@ static void test_own_words_go_before_ours(void **state)
 	write_file("a.ini", ENTRY("mine") "code = 535\n"
 	           "pattern = Authentication unsuccessful\n"
 	           "provider = office365\nstage = auth\nstatus = 5.7.3\n");
-	own = catalogue_load(folder, &error);
+	own = catalogue_load(folder, NULL, &error);
 	assert_non_null(own);
 	assert_string_equal(
 		look_up(own, "office365", "auth",
@@ -602,7 +602,7 @@ static void test_no_folder_is_no_trouble(void **state)
 {
 	char *error = NULL;
 	struct catalogue *own =
-		catalogue_load("/nonexistent/catalogue.d", &error);
+		catalogue_load("/nonexistent/catalogue.d", NULL, &error);
 
 	(void)state;
 	assert_non_null(own);
@@ -663,7 +663,7 @@ static void test_mistakes_are_told_with_their_line(void **state)
 		struct catalogue *own;
 
 		write_file("a.ini", rows[i].content);
-		own = catalogue_load(folder, &error);
+		own = catalogue_load(folder, NULL, &error);
 		wanted = xasprintf("%s/a.ini%s", folder, rows[i].error);
 		if (own != NULL || strncmp(error, wanted, strlen(wanted)) != 0)
 			fail_msg("%s\n%s\nis not %s", rows[i].content,
@@ -680,12 +680,12 @@ static void test_what_cannot_be_read_is_named(void **state)
 
 	(void)state;
 	write_file("a.ini", ENTRY("x"));
-	assert_null(catalogue_load(path, &error)); /* a file for a folder */
+	assert_null(catalogue_load(path, NULL, &error)); /* a file for a folder */
 	assert_non_null(strstr(error, "a.ini: "));
 	free(error);
 	remove_file("a.ini");
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_null(catalogue_load(folder, &error));
+	assert_null(catalogue_load(folder, NULL, &error));
 	assert_non_null(strstr(error, "a.ini: this is not a plain file"));
 	free(error);
 	rmdir(path);

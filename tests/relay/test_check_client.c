@@ -105,6 +105,7 @@ static char *say(const struct config *config, const char *client,
 #define LIMITS(size)                                                      \
 	"    limits   messages up to " size ", 500 recipients each, 50 " \
 	"connections at a time\n"
+#define PACE "    pace     50 recipients a message, else in parts\n"
 #define POSTMARK "    account  default, by smtp.postmarkapp.com:587\n"
 
 static const struct {
@@ -114,11 +115,11 @@ static const struct {
 	  "client 192.168.1.20\n" LISTENER POSTMARK
 	  "    sender   <scan@b.example> goes out as <relay@b.example> (the "
 	  "account may not send as this sender: it sends as itself)\n"
-	  LIMITS("10M") },
+	  LIMITS("10M") PACE },
 	{ "::ffff:10.1.2.3", NULL,
 	  "client 10.1.2.3\n" LISTENER POSTMARK
 	  "    sender   may be relay@b.example, *@c.example; any other sender "
-	  "is replaced by relay@b.example\n" LIMITS("10M") },
+	  "is replaced by relay@b.example\n" LIMITS("10M") PACE },
 	{ "203.0.113.9", NULL,
 	  "client 203.0.113.9\n"
 	  "  listener default (*:25): refused: no network in allow holds it\n"
@@ -238,17 +239,19 @@ static void assert_json(const struct config *config, const char *client,
 	json_decref(wanted);
 }
 
-#define LIMITS_JSON(size)                                                  \
+#define LIMITS_JSON(size, each)                                            \
 	"\"limits\": {\"max_message_size\": " size ", \"max_recipients\": " \
-	"500, \"max_connections_per_client\": 50, "              \
-	"\"messages_per_minute_per_client\": 0}"
+	"500, \"max_connections_per_client\": 50, "                        \
+	"\"messages_per_minute_per_client\": 0, "                          \
+	"\"messages_per_minute\": 0, \"messages_per_day\": 0, "            \
+	"\"recipients_per_day\": 0, \"recipients_per_message\": " each "}"
 #define ROUTE_JSON                                                            \
 	"\"rule\": null, \"certain\": true, \"why\": \"no rule matches: the "  \
 	"first account\", \"account\": \"default\", \"failover\": null, "       \
 	"\"sender\": {\"from\": \"a@c.example\", \"allowed\": true, "          \
 	"\"sends_as\": \"a@c.example\", \"header_from\": \"a@c.example\", "    \
 	"\"sender\": null, \"reason\": \"the account may send as this sender\"," \
-	" \"warning\": null}, " LIMITS_JSON("10485760")
+	" \"warning\": null}, " LIMITS_JSON("10485760", "50")
 
 static void test_says_it_in_json(void **state)
 {
@@ -283,12 +286,12 @@ static void test_says_in_json_which_rule_may_decide(void **state)
 		    "right, none is needed\", \"routes\": [{\"rule\": \"spam\", "
 		    "\"certain\": false, \"why\": \"rule spam, line 21: if "
 		    "from matches *@evil.example\", \"reject\": \"Go away\", "
-		    LIMITS_JSON("36700160") "}, {\"rule\": \"copier\", "
+		    LIMITS_JSON("36700160", "0") "}, {\"rule\": \"copier\", "
 		    "\"certain\": true, \"why\": \"rule copier, line 28: client "
 		    "192.168.1.20 is device copier\", \"account\": \"default\", "
 		    "\"failover\": \"backup\", \"to\": \"root@b.example\", "
 		    "\"bcc\": \"archive@contoso.com\", "
-		    LIMITS_JSON("36700160") "}]}]}");
+		    LIMITS_JSON("36700160", "0") "}]}]}");
 	config_unref(&config);
 }
 

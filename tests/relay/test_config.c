@@ -72,6 +72,50 @@ static void test_three_lines_are_enough(void **state)
 	assert_null(config);
 }
 
+static const struct account_config *first(const struct config *config)
+{
+	return &config->accounts[0];
+}
+
+static void test_presets_set_the_pace(void **state)
+{
+	struct config *config = load_good(OFFICE);
+
+	(void)state;
+	assert_int_equal(first(config)->messages_per_minute, 30);
+	assert_int_equal(first(config)->messages_per_day, 0);
+	assert_int_equal(first(config)->recipients_per_day, 10000);
+	assert_int_equal(first(config)->recipients_per_message, 500);
+	assert_int_equal(first(config)->throttle_patience_ms, 0);
+	config_unref(&config);
+	config = load_good(OFFICE "messages_per_minute = 10\n"
+				  "recipients_per_day = 0\n");
+	assert_int_equal(first(config)->messages_per_minute, 10);
+	assert_int_equal(first(config)->recipients_per_day, 0);
+	config_unref(&config);
+	config = load_good(ACCOUNT);
+	assert_int_equal(first(config)->messages_per_minute, 0);
+	assert_int_equal(first(config)->recipients_per_message, 0);
+	config_unref(&config);
+}
+
+/* 500 messages a day are what people say of Gmail. */
+static void test_what_is_not_certain_is_not_enforced(void **state)
+{
+	struct config *config =
+		load_good("[account]\nprovider = gmail\nusername = "
+			  "a@b.example\npassword = x\n");
+
+	(void)state;
+	assert_int_equal(first(config)->messages_per_day, 0);
+	assert_int_equal(first(config)->recipients_per_message, 100);
+	config_unref(&config);
+	config = load_good("[account]\nprovider = sendgrid\nusername = "
+			   "apikey\npassword = x\nsenders = a@b.example\n");
+	assert_int_equal(first(config)->connections, 2);
+	config_unref(&config);
+}
+
 static void test_every_key_is_read(void **state)
 {
 	struct config *config = load_good(
@@ -92,10 +136,12 @@ static void test_every_key_is_read(void **state)
 		"[account out]\nhost = mail.example.com\nport = 2465\n"
 		"tls_min = 1.3\nusername = user\npassword = a;b #c\nauth = "
 		"login\n"
-		"transport = smtp\nmessages_per_minute = 0\nconnections = 9\n"
+		"transport = smtp\nmessages_per_minute = 7\nmessages_per_day = 8\n"
+		"recipients_per_day = 9\nrecipients_per_message = 10\n"
+		"connections = 9\n"
 		"messages_per_connection = 1\nconnection_idle = 1m\n"
 		"timeout = 10s\npipelining = eager\nchunking = no\n"
-		"max_message_size = 20M\nthrottle_patience = 0\n"
+		"max_message_size = 20M\nthrottle_patience = 2h\n"
 		"senders = a@b.example,\n  *@c.example\nsender_policy = "
 		"reject\n");
 	const struct listener_config *lan = &config->listeners[0];
@@ -126,6 +172,11 @@ static void test_every_key_is_read(void **state)
 	assert_int_equal(account->auth, AUTH_LOGIN);
 	assert_int_equal(account->pipelining, PIPELINING_EAGER);
 	assert_int_equal(account->max_message_size, 20 << 20);
+	assert_int_equal(account->messages_per_minute, 7);
+	assert_int_equal(account->messages_per_day, 8);
+	assert_int_equal(account->recipients_per_day, 9);
+	assert_int_equal(account->recipients_per_message, 10);
+	assert_int_equal(account->throttle_patience_ms, 7200000);
 	assert_int_equal(account->senders.n, 2);
 	assert_int_equal(account->sender_policy, SENDER_REJECT);
 	config_unref(&config);
@@ -283,6 +334,15 @@ static const struct {
 	  "1000000" },
 	{ "[listener]\nmax_recipients = 0\n",
 	  "a.conf:2: max_recipients: \"0\" is not a number from 1 to 1000000" },
+	{ ACCOUNT "messages_per_minute = -1\n",
+	  "a.conf:4: messages_per_minute: \"-1\" is not a number from 0 to "
+	  "1000000" },
+	{ ACCOUNT "recipients_per_day = 1000001\n",
+	  "a.conf:4: recipients_per_day: \"1000001\" is not a number from 0 "
+	  "to 1000000" },
+	{ ACCOUNT "throttle_patience = -2h\n",
+	  "a.conf:4: throttle_patience: \"-2h\" is not a duration; write a "
+	  "number and s, m, h or d, such as 30s, 5m, 2h or 7d" },
 	{ "[listener]\nallow_public = true\n",
 	  "a.conf:2: allow_public: \"true\" is neither yes nor no" },
 	{ "[listener]\naddress = 25\n",
@@ -467,6 +527,22 @@ static const struct {
 	  "relay: max_message_size is more than account default takes; mail "
 	  "over "
 	  "10M is refused to the device" },
+	{ "[account]\nprovider = acs\nusername = u\npassword = x\n"
+	  "senders = a@b.example\nmessages_per_minute = 31\n",
+	  "account default: messages_per_minute = 31 is more than the 30 that "
+	  "Azure Communication Services allows (https://learn.microsoft.com/"
+	  "en-us/azure/communication-services/concepts/service-limits)" },
+	{ "[account]\nprovider = google-workspace\nusername = a@b.example\n"
+	  "password = x\nrecipients_per_day = 0\n",
+	  "account default: recipients_per_day = 0 is no limit, and Google "
+	  "Workspace allows 10000 "
+	  "(https://support.google.com/a/answer/166852)" },
+	{ "[account]\nprovider = postmark\nusername = u\npassword = x\n"
+	  "senders = a@b.example\nrecipients_per_message = 51\n",
+	  "account default: recipients_per_message = 51 is more than the 50 "
+	  "that Postmark allows "
+	  "(https://postmarkapp.com/developer/user-guide/"
+	  "send-email-with-smtp)" },
 	{ "[relay]\nhostname = r.example.com\n" ACCOUNT,
 	  "relay: there is no postmaster, so nobody is written to when a "
 	  "message fails or an account is paused; write postmaster = ADDRESS "
@@ -709,6 +785,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_three_lines_are_enough),
+		cmocka_unit_test(test_presets_set_the_pace),
+		cmocka_unit_test(test_what_is_not_certain_is_not_enforced),
 		cmocka_unit_test(test_every_key_is_read),
 		cmocka_unit_test(test_port_and_tls_follow_each_other),
 		cmocka_unit_test(test_bad_files_get_a_sentence),

@@ -19,7 +19,7 @@ static int load(void **state)
 	char *error = NULL;
 
 	(void)state;
-	config.catalogue = catalogue_load(NULL, &error);
+	config.catalogue = catalogue_load(NULL, NULL, &error);
 	return config.catalogue == NULL;
 }
 
@@ -688,7 +688,7 @@ static void test_no_entry_loses_mail(void **state)
 	(void)state;
 	tempdir_make();
 	tempdir_write("greedy.ini", greedy);
-	config.catalogue = catalogue_load(tempdir_path(""), &error);
+	config.catalogue = catalogue_load(tempdir_path(""), NULL, &error);
 	assert_non_null(config.catalogue);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct smtp_reply reply = smtp_reply_make(rows[i].code, NULL,
@@ -801,7 +801,7 @@ static void test_what_is_silent_is_named(void **state)
 static void test_a_copy_outlives_its_catalogue(void **state)
 {
 	char *error = NULL;
-	struct config other = { .catalogue = catalogue_load(NULL, &error) };
+	struct config other = { .catalogue = catalogue_load(NULL, NULL, &error) };
 	struct disposition kept = { 0 }, of = disposition_of_sender(&other);
 	struct disposition done = { .action = DISPOSITION_DONE };
 
