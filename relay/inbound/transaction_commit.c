@@ -11,8 +11,14 @@ void transaction_conclude(struct transaction *t, int code,
 {
 	struct smtp_reply reply = smtp_reply_make(code, status, text);
 
+	transaction_reply(t, &reply);
+}
+
+void transaction_reply(struct transaction *t, const struct smtp_reply *reply)
+{
+	repeats_answer(&t->claim, reply, loop_now_ms(t->services->loop));
 	t->committing = false;
-	t->callbacks->on_done(t->ctx, &reply);
+	t->callbacks->on_done(t->ctx, reply);
 }
 
 static void conclude_failed(struct transaction *t, bool full)
@@ -75,6 +81,9 @@ static void enqueue(struct transaction *t)
 	body_free(&t->body);
 	for (i = 0; i < t->n_envelopes; i++) {
 		log_accepted(t, t->envelopes[i]);
+		/* The clock may have jumped while the disk was at it. */
+		t->envelopes[i]->expires_ms =
+			steady_now_ms() + t->config->relay.expire_ms;
 		queue_add(t->services->queue, &t->envelopes[i],
 		          i == 0 ? bytes : NULL);
 	}
@@ -106,11 +115,13 @@ void transaction_commit(void *ctx, const char *error, bool full)
 		return;
 	}
 	t->draft->size = body_size(t->body);
+	t->draft->expires_ms = steady_now_ms() + t->config->relay.expire_ms;
 	t->draft->checksum = body_checksum(t->body);
 	t->draft->body_in_file = body_is_file(t->body);
 	t->envelopes = destinations_divide(&t->destinations, &t->draft,
 	                                   &t->n_envelopes);
 	t->first = t->envelopes[0]->id;
+	transaction_name_repeats(t);
 	store_accept(t->services->store, t->envelopes, t->n_envelopes, t->body,
 	             on_accepted, t);
 }
