@@ -316,6 +316,10 @@ class Unreachable(Pausing):
         failed = lanpost.events("upstream-failed")
         self.assertEqual(len(failed), 3)
         self.assertEqual(len(lanpost.events("account-resumed")), 1)
+        # No storm: a second connection only behind the first success.
+        names = [event.name for event in lanpost.events()]
+        before = names[:names.index("delivered")]
+        self.assertEqual(before.count("upstream-connected"), 1)
 
     def test_a_reload_tries_at_once(self):
         provider, lanpost = self.pair()
