@@ -61,7 +61,8 @@ class Usage(TestCase):
 
     def test_help_names_every_command(self):
         said = lanpost().stdout
-        for command in ("serve", "check", "test", "queue", "providers"):
+        for command in ("serve", "check", "explain", "test", "queue",
+                        "providers"):
             self.assertIn(command, said)
 
     def test_version_is_a_number(self):
@@ -141,14 +142,14 @@ class WithProvider(TestCase):
 
     def test_test_says_which_step_failed(self):
         provider = self.start(PracticeProvider(self.ca))
-        server = Lanpost(account=provider.account(password="wrong"))
+        server = Lanpost(account=provider.account(password="mischief"))
         self.addCleanup(server.clean)
         server.write_config()
         done = server.command("test", "boss@example.test", check=UNAVAILABLE)
         said = done.stdout + done.stderr
         self.assertIn("535", said)
         self.assertIn("password", said)
-        self.assertNotIn("wrong", said.replace("wrong password", ""))
+        self.assertNotIn("mischief", said)
         self.assertEqual(provider.arrived(), [])
 
     def test_queue_list(self):

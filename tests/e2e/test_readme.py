@@ -57,9 +57,12 @@ class Readme(TestCase):
             out.write("secret\n")
         text = re.sub(r"/etc/lanpost/password[\w-]*", secret, text)
         path = os.path.join(folder, "lanpost.conf")
-        pathlib.Path(path).write_text(
-            f"[relay]\nhostname = relay.contoso.com\nspool = {folder}/spool\n"
-            + text)
+        relay = f"[relay]\nhostname = relay.contoso.com\nspool = {folder}/spool\n"
+        if "[relay]\n" in text:
+            text = text.replace("[relay]\n", relay)
+        else:
+            text = relay + text
+        pathlib.Path(path).write_text(text)
         return subprocess.run(
             [built("lanpost"), "-c", path, "check", "--client", client,
              "--from", "printer@office.lan"],
@@ -80,6 +83,24 @@ class Readme(TestCase):
                 self.assertIn(words, done.stdout)
                 seen.add(known)
         self.assertEqual(seen - {None}, set(SAID))
+
+    def test_an_entry_of_your_own(self):
+        """It is taken, and explains what the README says it does."""
+        text = README.read_text()
+        entry = re.search(r"(^    \[branch-gateway-closed\]\n(    .*\n)+)",
+                          text, re.M)[1]
+        command = re.search(r"`lanpost (explain) '(550 outside .*?)'`", text)
+        with tempfile.TemporaryDirectory() as folder:
+            own = pathlib.Path(folder, "catalogue.d", "own.ini")
+            own.parent.mkdir()
+            own.write_text(re.sub(r"^    ", "", entry, flags=re.M))
+            done = subprocess.run(
+                [built("lanpost"), "-c", f"{folder}/lanpost.conf",
+                 *command.groups()],
+                text=True, capture_output=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("The gateway takes mail in office hours only",
+                          done.stdout)
 
 
 if __name__ == "__main__":

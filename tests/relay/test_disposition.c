@@ -304,7 +304,7 @@ static const struct {
 	{ DATA, 554, "5.5.1", "no valid recipients", FAIL },
 	{ AUTH, 500, NULL, "", PAUSE },
 	{ AUTH, 599, NULL, "", PAUSE },
-	{ AUTH, 421, NULL, "", REST },
+	{ AUTH, 421, NULL, "", WAIT },
 	/* RFC 5321 4.5.3.1.10: 552 to RCPT may mean too many recipients ... */
 	{ RCPT, 552, NULL, "Too many recipients", RETRY },
 	/* ... but no wait makes a message smaller. */
