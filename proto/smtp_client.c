@@ -140,23 +140,26 @@ void client_trace(struct smtp_client *client, enum smtp_side side,
 		                            line);
 }
 
-static void trace_reply_line(struct smtp_client *client,
-                             const struct smtp_reply *reply, struct text line,
-                             bool last)
+/* For each line of each reply, so without a printf. */
+static void trace_reply_line(struct smtp_client *client, int code,
+                             const char *status, struct text line, bool last)
 {
-	char said[TRACED_MAX], status[16];
-	int len;
+	char said[TRACED_MAX];
+	size_t len = 0, status_len = strlen(status);
 
-	smtp_status_string(&reply->status, status);
-	len = snprintf(said, sizeof said, "%03d%c%s%s", reply->code,
-	               last ? ' ' : '-', status,
-	               status[0] != '\0' && line.len > 0 ? " " : "");
-	if (line.len > sizeof said - (size_t)len)
-		line.len = sizeof said - (size_t)len;
+	said[len++] = (char)('0' + code / 100 % 10);
+	said[len++] = (char)('0' + code / 10 % 10);
+	said[len++] = (char)('0' + code % 10);
+	said[len++] = last ? ' ' : '-';
+	memcpy(said + len, status, status_len);
+	len += status_len;
+	if (status_len > 0 && line.len > 0)
+		said[len++] = ' ';
+	if (line.len > sizeof said - len)
+		line.len = sizeof said - len;
 	if (line.len > 0)
 		memcpy(said + len, line.data, line.len);
-	client_trace(client, SMTP_SIDE_SERVER,
-	             text_make(said, (size_t)len + line.len));
+	client_trace(client, SMTP_SIDE_SERVER, text_make(said, len + line.len));
 }
 
 /* As it came, line by line. */
@@ -164,12 +167,15 @@ static void trace_reply(struct smtp_client *client,
                         const struct smtp_reply *reply)
 {
 	struct text rest = reply->text, line = text_of("");
+	char status[16];
 
 	if (client->settings.trace.line == NULL)
 		return;
+	smtp_status_string(&reply->status, status);
 	do {
 		text_token(&rest, '\n', &line);
-		trace_reply_line(client, reply, line, rest.len == 0);
+		trace_reply_line(client, reply->code, status, line,
+		                 rest.len == 0);
 	} while (rest.len > 0);
 }
 
@@ -324,7 +330,6 @@ static enum smtp_client_event_type got_garbage(struct smtp_client *client,
 	words.text = without_secrets(client, rest);
 	if (words.text.len > SHOWN_MAX)
 		words.text.len = SHOWN_MAX;
-	client_trace(client, SMTP_SIDE_SERVER, words.text);
 	return client_fail(client, event, smtp_client_stage(client),
 	            SMTP_PROBLEM_SYNTAX, &words);
 }

@@ -9,7 +9,8 @@
 
 enum smtp_side { SMTP_SIDE_CLIENT, SMTP_SIDE_SERVER };
 
-/* line: without its end; mail data is not traced.  Valid during the call. */
+/* line: without its end.  Mail data is not traced, nor what a server says that
+ * is no reply.  Valid during the call. */
 struct smtp_trace {
 	void (*line)(void *ctx, enum smtp_side said_by, struct text line);
 	void *ctx;

@@ -28,6 +28,7 @@
 enum {
 	HOUSEKEEPING_MS = 10 * 1000,
 	PURGE_EVERY_MS = 3600 * 1000,
+	PURGE_AFTER_JUMP_MS = 24 * 3600 * 1000,
 	RESERVED_DESCRIPTORS = 100, /* for spool, providers, and the rest */
 	LAST_GRACE_MS = 5 * 1000    /* after shutdown_grace, for the disk */
 };
@@ -159,7 +160,7 @@ static void expire(struct relay *relay)
 	struct message *message;
 
 	while ((message = queue_take_expired(relay->services.queue,
-	                                     wall_now_ms())) != NULL)
+	                                     steady_now_ms())) != NULL)
 		settlement_expire(&relay->services, relay->services.config,
 		                  message);
 }
@@ -176,10 +177,28 @@ static void purge(struct relay *relay)
 	            wall_now_ms() - config->keep_failed_ms);
 }
 
+/* The history is not purged by a clock that may be wrong. */
+static void look_at_clock(struct relay *relay)
+{
+	int64_t jump = steady_jump_ms();
+
+	if (jump == 0)
+		return;
+	log_event(LOG_WARN, EVENT_WARNING, F_INT("jump_ms", jump),
+	          F_STR("text", "the clock has jumped, or the machine has "
+	                        "slept; what waits is as old as before: retries "
+	                        "and expiry have moved by as much, and the "
+	                        "history is not purged for a day"));
+	queue_rebase(relay->services.queue, jump);
+	relay->next_purge =
+		loop_now_ms(relay->services.loop) + PURGE_AFTER_JUMP_MS;
+}
+
 static void on_housekeeping(void *ctx)
 {
 	struct relay *relay = ctx;
 
+	look_at_clock(relay);
 	look_at_disk(relay);
 	raise_alarms(relay);
 	expire(relay);
@@ -428,6 +447,22 @@ static void log_recovery(const struct store_recovery *recovery)
 	          F_INT("lost", recovery->lost_bodies));
 }
 
+static void log_ages(const struct store_recovery *recovery)
+{
+	if (recovery->rebased_ms != 0)
+		log_event(LOG_WARN, EVENT_WARNING,
+		          F_INT("jump_ms", recovery->rebased_ms),
+		          F_STR("text", "the clock has been set back since the "
+		                        "last message came; retries and expiry "
+		                        "of what waits have moved by as much"));
+	if (recovery->reprieved > 0)
+		log_event(LOG_WARN, EVENT_WARNING,
+		          F_INT("messages", recovery->reprieved),
+		          F_STR("text", "these reached `expire` while lanpost "
+		                        "was not running; they are tried for "
+		                        "four hours more"));
+}
+
 static int open_spool(struct relay *relay)
 {
 	const struct relay_config *config = &relay->services.config->relay;
@@ -453,6 +488,7 @@ static int open_spool(struct relay *relay)
 	if (relay->services.store == NULL)
 		return fail(EX_CONFIG, error);
 	log_recovery(&recovery);
+	log_ages(&recovery);
 	if (spool_doubtful_filesystem(relay->services.spool) != NULL)
 		log_event(LOG_WARN, EVENT_WARNING,
 		          F_STR("text", "the spool's file system may not keep "

@@ -16,7 +16,7 @@ static const struct route routes[] = {
 	{ "GET", "/api/v1/history",
 	  "since status from to client id limit", NULL, records_history },
 	{ "GET", "/api/v1/messages/*", "", desk_status, records_message },
-	{ "GET", "/api/v1/explain", "reply provider", NULL, records_explain },
+	{ "GET", "/api/v1/explain", "reply provider stage", NULL, records_explain },
 	{ "POST", "/api/v1/queue/retry", "", desk_retry_all, NULL },
 	{ "POST", "/api/v1/queue/*/retry", "", desk_retry, NULL },
 	{ "POST", "/api/v1/queue/*/hold", "", desk_hold, NULL },

@@ -411,6 +411,7 @@ static json_t *view_entry(const struct catalogue_entry *entry)
 void records_explain(struct request *request)
 {
 	const char *reply = request_argument(request, "reply");
+	const char *stage = request_argument(request, "stage");
 	struct buf text = BUF_INIT(64 * 1024);
 	struct catalogue_query query;
 
@@ -421,6 +422,8 @@ void records_explain(struct request *request)
 		             "there is nothing to explain");
 	} else {
 		query.provider = request_argument(request, "provider");
+		if (stage != NULL)
+			query.stage = catalogue_stage_find(text_of(stage));
 		request_answer(request, ANSWER_OK,
 		               view_entry(catalogue_find(
 				       request->config->catalogue, &query)));

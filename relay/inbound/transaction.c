@@ -86,8 +86,6 @@ static void fill_draft(struct transaction *t, struct text reverse_path)
 
 	envelope->received_ms = wall_now_ms();
 	envelope->id = message_id_new(envelope->received_ms, random_u32());
-	envelope->expires_ms =
-		envelope->received_ms + t->config->relay.expire_ms;
 	envelope->client = xstrdup(t->origin.client);
 	if (t->origin.device != NULL)
 		envelope->device = xstrdup(t->origin.device->name);

@@ -75,6 +75,9 @@ static void enqueue(struct transaction *t)
 	body_free(&t->body);
 	for (i = 0; i < t->n_envelopes; i++) {
 		log_accepted(t, t->envelopes[i]);
+		/* The clock may have jumped while the disk was at it. */
+		t->envelopes[i]->expires_ms =
+			steady_now_ms() + t->config->relay.expire_ms;
 		queue_add(t->services->queue, &t->envelopes[i],
 		          i == 0 ? bytes : NULL);
 	}
@@ -106,6 +109,7 @@ void transaction_commit(void *ctx, const char *error, bool full)
 		return;
 	}
 	t->draft->size = body_size(t->body);
+	t->draft->expires_ms = steady_now_ms() + t->config->relay.expire_ms;
 	t->draft->checksum = body_checksum(t->body);
 	t->draft->body_in_file = body_is_file(t->body);
 	t->envelopes = destinations_divide(&t->destinations, &t->draft,

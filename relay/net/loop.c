@@ -9,6 +9,7 @@
 
 #include "proto/xalloc.h"
 #include "relay/net/loop_internal.h"
+#include "relay/net/steady.h"
 
 /* --- the loop ----------------------------------------------------------- */
 
@@ -195,6 +196,32 @@ int wall_offset_minutes(int64_t ms)
 
 	localtime_r(&seconds, &local);
 	return (int)(local.tm_gmtoff / 60);
+}
+
+static int64_t mono_now_ms(void)
+{
+	return (int64_t)(uv_hrtime() / 1000000);
+}
+
+static struct steady *steady(void)
+{
+	static struct steady clock;
+	static bool started;
+
+	if (!started)
+		steady_start(&clock, wall_now_ms(), mono_now_ms());
+	started = true;
+	return &clock;
+}
+
+int64_t steady_now_ms(void)
+{
+	return steady_at(steady(), mono_now_ms());
+}
+
+int64_t steady_jump_ms(void)
+{
+	return steady_follow(steady(), wall_now_ms(), mono_now_ms());
 }
 
 void random_bytes(void *data, unsigned len)

@@ -29,6 +29,11 @@ uint64_t loop_now_ms(const struct loop *loop);
 int64_t wall_now_ms(void);
 /* Of the local time zone at that time, east of UTC. */
 int wall_offset_minutes(int64_t ms);
+/* The same without its jumps (steady.h): for ages, and deadlines that are
+ * stored.  On the loop thread. */
+int64_t steady_now_ms(void);
+/* Now and then: by how much the wall clock has jumped; or 0. */
+int64_t steady_jump_ms(void);
 /* Random bytes from the system. */
 void random_bytes(void *data, unsigned len);
 uint32_t random_u32(void);

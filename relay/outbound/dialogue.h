@@ -2,9 +2,9 @@
  * dialogue -- the flight recorder of a connection to a provider: what was
  * said, kept in a bounded memory and read only when an attempt has failed.
  *
+ *     * connected to 192.0.2.1:587 after 31 ms
  *     > EHLO relay.example
  *     < 250-smtp.example.com
- *     * 0.2 s: TLSv1.3 ...
  *
  * ">" says lanpost, "<" the provider, "*" is what happened besides.  Kept are
  * the session's opening, up to the first transaction or 4 KiB, and behind it

@@ -138,7 +138,7 @@ static void log_begin(const struct outage *outage,
 {
 	const struct trouble *trouble = &outage->trouble;
 	uint64_t wait = outage_wait(outage, now_ms);
-	int64_t now = wall_now_ms();
+	int64_t now = steady_now_ms();
 	struct queue_waiting waiting;
 
 	queue_waiting(outage->services->queue, outage->account, 0, &waiting);
@@ -398,7 +398,7 @@ static int64_t margin(const struct outage *outage)
 
 void outage_watch(struct outage *outage)
 {
-	int64_t now = wall_now_ms(), before = now + margin(outage);
+	int64_t now = steady_now_ms(), before = now + margin(outage);
 	struct queue_waiting waiting;
 
 	if (outage->warned || !outage_lasts(outage))

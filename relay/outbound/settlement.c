@@ -139,6 +139,14 @@ static const struct {
 	[RECIPIENT_FAILED] = { LOG_ERROR, EVENT_FAILED },
 };
 
+/* After a clock was set back nothing has been here for less than no time. */
+static int64_t delay_of(const struct envelope *envelope)
+{
+	int64_t delay = wall_now_ms() - envelope->received_ms;
+
+	return delay > 0 ? delay : 0;
+}
+
 static void log_group(const struct settlement *settlement,
                       const struct settlement_result *result, const char *to,
                       bool expired)
@@ -165,7 +173,7 @@ static void log_group(const struct settlement *settlement,
 	          F_STR("explanation", result->disposition.explanation),
 	          F_STR("fix", result->disposition.fix),
 	          F_STR("told", settlement->to_device ? "device" : NULL),
-	          F_INT("delay_ms", wall_now_ms() - envelope->received_ms));
+	          F_INT("delay_ms", delay_of(envelope)));
 }
 
 static bool add_address(struct buf *list, const char *address)
@@ -390,7 +398,7 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 	add_attempt(outcome, settlement);
 	if (outcome->state == MESSAGE_QUEUED)
 		outcome->next_attempt_ms =
-			outcome->ended_ms +
+			steady_now_ms() +
 			wait_of(settlement, outcome->attempts);
 	else
 		outcome->finished_ms = outcome->ended_ms;
@@ -488,7 +496,7 @@ static void tell_device(const struct settlement *settlement,
 
 void settlement_commit(struct settlement *settlement)
 {
-	bool over = is_over(settlement, wall_now_ms());
+	bool over = is_over(settlement, steady_now_ms());
 	struct message *message = settlement->message;
 	struct outcome *outcome;
 

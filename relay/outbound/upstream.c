@@ -123,10 +123,9 @@ static void arm_idle(struct upstream *upstream)
 
 /* ---- the flight recorder ---- */
 
-static double seconds(const struct upstream *upstream)
+static unsigned long long age_ms(const struct upstream *upstream)
 {
-	return (double)(loop_now_ms(upstream->settings.loop) -
-	                upstream->opened_ms) / 1000;
+	return loop_now_ms(upstream->settings.loop) - upstream->opened_ms;
 }
 
 static void note_connecting(struct upstream *upstream)
@@ -138,8 +137,8 @@ static void note_connecting(struct upstream *upstream)
 
 static void note_connected(struct upstream *upstream)
 {
-	dialogue_note(upstream->dialogue, "connected to %s after %.1f s",
-	              upstream->peer, seconds(upstream));
+	dialogue_note(upstream->dialogue, "connected to %s after %llu ms",
+	              upstream->peer, age_ms(upstream));
 }
 
 static void note_secured(struct upstream *upstream)
@@ -147,8 +146,8 @@ static void note_secured(struct upstream *upstream)
 	const struct tls_peer_info *tls = &upstream->tls;
 
 	dialogue_note(upstream->dialogue,
-	              "%s %s after %.1f s; certificate of %s by %s, %s%s",
-	              tls->version, tls->cipher, seconds(upstream),
+	              "%s %s after %llu ms; certificate of %s by %s, %s%s",
+	              tls->version, tls->cipher, age_ms(upstream),
 	              tls->subject ? tls->subject : "nobody",
 	              tls->issuer ? tls->issuer : "nobody",
 	              tls->verified ? "verified" : "not verified: ",
@@ -160,15 +159,17 @@ static void note_begin(struct upstream *upstream, struct upstream_job *job)
 {
 	job->said_from = dialogue_begin(upstream->dialogue);
 	dialogue_note(upstream->dialogue,
-	              "message %u of this connection, after %.1f s",
-	              upstream->begun, seconds(upstream));
+	              "message %u of this connection, after %llu ms",
+	              upstream->begun, age_ms(upstream));
 }
 
 static void note_end(struct upstream *upstream,
                      const struct upstream_failure *failure)
 {
-	dialogue_note(upstream->dialogue, "over after %.1f s: %s, at %s",
-	              seconds(upstream), failure->words,
+	if (failure->reply.code == 0 && failure->reply.text.len > 0)
+		dialogue_line(upstream->dialogue, '<', failure->reply.text);
+	dialogue_note(upstream->dialogue, "over after %llu ms: %s, at %s",
+	              age_ms(upstream), failure->words,
 	              smtp_stage_text(failure->stage));
 }
 

@@ -177,6 +177,17 @@ void queue_admit(struct queue *queue, struct envelope **envelope)
 		message_make_waiting(message_admit(queue, envelope));
 }
 
+static void load_again(struct queue *queue, struct envelope **envelopes,
+                       size_t n)
+{
+	size_t i;
+
+	queue->outdated = false;
+	for (i = 0; i < n; i++)
+		envelope_free(&envelopes[i]);
+	queue_load_more(queue);
+}
+
 static void on_loaded(void *ctx, struct envelope **envelopes, size_t n,
                       const char *error)
 {
@@ -184,6 +195,10 @@ static void on_loaded(void *ctx, struct envelope **envelopes, size_t n,
 	size_t i;
 
 	queue->loading = false;
+	if (queue->outdated) {
+		load_again(queue, envelopes, n);
+		return;
+	}
 	queue->more_in_store = error != NULL || n >= QUEUE_RESIDENT_MAX;
 	for (i = 0; i < n; i++)
 		queue_admit(queue, &envelopes[i]);
@@ -203,6 +218,31 @@ void queue_load_more(struct queue *queue)
 void queue_start(struct queue *queue)
 {
 	queue_load_more(queue);
+}
+
+/* ---- a clock that jumps ---- */
+
+static void shift(struct envelope *envelope, int64_t by_ms)
+{
+	envelope->expires_ms += by_ms;
+	if (envelope->next_attempt_ms != 0)
+		envelope->next_attempt_ms += by_ms;
+}
+
+void queue_rebase(struct queue *queue, int64_t by_ms)
+{
+	struct message *message;
+	size_t i;
+
+	for (i = 0; i < BUCKETS; i++) {
+		message = queue->buckets[i];
+		for (; message != NULL; message = message->same_bucket) {
+			if (message->envelope != NULL)
+				shift(message->envelope, by_ms);
+		}
+	}
+	queue->outdated = queue->loading;
+	store_rebase(queue->services->store, by_ms);
 }
 
 /* ---- the way of a message ---- */

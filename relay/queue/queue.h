@@ -107,6 +107,9 @@ void queue_hurry(struct queue *queue, const char *account);
 /* All that wait are ready now, in memory and in the store; how many did so in
  * memory. */
 size_t queue_retry_all(struct queue *queue);
+/* The clock has jumped: waits and expiry move by as much, here and in the
+ * store. */
+void queue_rebase(struct queue *queue, int64_t by_ms);
 /* Save again what the disk refused; called when the store is well again. */
 void queue_save_again(struct queue *queue);
 

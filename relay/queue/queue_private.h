@@ -70,6 +70,7 @@ struct queue {
 	uint64_t kept_bytes;
 	struct timer *timer;
 	bool more_in_store, loading;
+	bool outdated;                  /* what is being loaded: before a jump */
 	uint64_t look_again_ms;         /* not before */
 };
 

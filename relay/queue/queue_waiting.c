@@ -24,14 +24,14 @@ static struct message *message_of(struct heap_node *node)
 }
 
 /* Waits are monotonic, so that a clock that jumps wakes nobody; what was
- * stored as wall time is bounded by the expiry when it is read back.  What is
+ * stored is bounded by the expiry when it is read back.  What is
  * due stays out of the heap, which keeps no order among equals. */
 void message_make_waiting(struct message *message)
 {
 	struct queue *queue = message->queue;
-	int64_t wait = message->envelope->next_attempt_ms - wall_now_ms();
-	int64_t most = message->envelope->expires_ms -
-	               message->envelope->received_ms;
+	int64_t now = steady_now_ms();
+	int64_t wait = message->envelope->next_attempt_ms - now;
+	int64_t most = message->envelope->expires_ms - now;
 
 	if (wait > most)
 		wait = most;
@@ -123,7 +123,7 @@ static void on_hurried(void *ctx, const char *error, bool full)
 
 size_t queue_retry_all(struct queue *queue)
 {
-	store_hurry(queue->services->store, wall_now_ms(), on_hurried, queue);
+	store_hurry(queue->services->store, steady_now_ms(), on_hurried, queue);
 	return wake_all(queue, NULL);
 }
 

@@ -52,6 +52,7 @@ static void call_done(struct job *job)
 		job->digest_done(job->ctx, &job->digest.found, job->error);
 		break;
 	case JOB_PURGE:
+	case JOB_REBASE:
 	case JOB_FORGET:
 	case JOB_ACCOUNT:
 		break;
@@ -288,7 +289,7 @@ void store_change(struct store *store, message_id id, enum queue_change what,
 	job->change_done = done;
 	job->change.id = id;
 	job->change.what = what;
-	job->change.now_ms = wall_now_ms();
+	job->change.now_ms = steady_now_ms();
 	job->change.expires_ms = job->change.now_ms + expire_ms;
 	storage_post(&store->storage, job);
 }
@@ -434,6 +435,14 @@ void store_save_account(struct store *store,
 	job->account.reason = xstrdup(record->reason);
 	job->account.reply = xstrdup(record->reply);
 	job->account.fingerprint = xstrdup(record->fingerprint);
+	storage_post(&store->storage, job);
+}
+
+void store_rebase(struct store *store, int64_t by_ms)
+{
+	struct job *job = job_new(JOB_REBASE, NULL);
+
+	job->rebase.by_ms = by_ms;
 	storage_post(&store->storage, job);
 }
 

@@ -42,7 +42,12 @@ struct store_recovery {
 	uint64_t orphans_removed; /* body files without a row */
 	uint64_t lost_bodies;     /* rows whose body is missing or of another
 	                             length: now failed, reason body-damaged */
+	int64_t rebased_ms;       /* the clock has gone back by this, and waits
+	                             and expiry with it; or 0 */
+	uint64_t reprieved;       /* had expired while nobody could try them:
+	                             they get STORE_REPRIEVE_MS */
 };
+enum { STORE_REPRIEVE_MS = 4 * 3600 * 1000 };
 
 /* Opens or makes the database, migrates it, recovers.  on_health is called on
  * the loop when the store turns unhealthy (with the reason), before the jobs
@@ -185,6 +190,10 @@ struct account_record *store_take_accounts(struct store *store, size_t *n_r);
  * is to be saved again when the store is well. */
 void store_save_account(struct store *store,
                         const struct account_record *record);
+
+/* The clock has jumped: waits and expiry of what is queued or held move by as
+ * much. */
+void store_rebase(struct store *store, int64_t by_ms);
 
 /* Forget finished messages received before history_ms, and the bodies of
  * failed ones that finished before failed_ms; a bounded number at a time. */

@@ -194,6 +194,13 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE id = ?1")                                               \
 	X(FAIL_RECIPIENTS, "UPDATE recipient SET state = 2, reply = ?2,"  \
 	  " finished_ms = ?3 WHERE message = ?1 AND state = 0")           \
+	X(SHIFT_WAITS, "UPDATE message SET"                               \
+	  " expires_ms = max(expires_ms + ?1, 1), next_attempt_ms ="      \
+	  " CASE WHEN next_attempt_ms = 0 THEN 0"                         \
+	  " ELSE max(next_attempt_ms + ?1, 1) END"                        \
+	  " WHERE state IN (0, 3)")                                       \
+	X(REPRIEVE, "UPDATE message SET expires_ms = ?2"                  \
+	  " WHERE state = 0 AND expires_ms <= ?1")                        \
 	X(GET_QUEUED_SUM, "SELECT count(*), total(size) FROM message"     \
 	  " WHERE state = 0")                                             \
 	X(GET_HELD_SUM, "SELECT count(*), total(size) FROM message"       \

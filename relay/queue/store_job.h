@@ -9,6 +9,7 @@
 #define RELAY_QUEUE_STORE_JOB_H
 
 #include "relay/queue/store.h"
+#include "relay/net/steady.h"
 #include "relay/queue/store_db.h"
 #include "relay/queue/store_notice.h"
 
@@ -22,6 +23,7 @@ enum job_type {
 	JOB_ACCOUNT,
 	JOB_CHANGE,
 	JOB_HURRY,
+	JOB_REBASE,
 	JOB_LOAD_DUE,  /* from here on they only read */
 	JOB_LOAD_BODY,
 	JOB_NOTICE_NEWS,
@@ -64,6 +66,9 @@ struct job {
 		struct {
 			int64_t history_ms, failed_ms;
 		} purge;
+		struct {
+			int64_t by_ms;
+		} rebase;
 		struct {
 			message_id id;
 			enum queue_change what;
@@ -164,6 +169,13 @@ void change_done(struct job *job); /* tells its owner, on the loop */
 /* ---- store_purge.c ---- */
 
 int purge_run(struct store_db *db, struct job *job);
+
+/* ---- store_rebase.c ---- */
+
+int rebase_write(struct store_db *db, struct job *job);
+/* Before the storage thread begins.  newest_ms: when the newest message came. */
+int rebase_at_start(struct store_db *db, int64_t newest_ms,
+                    struct store_recovery *recovery);
 
 /* ---- store_recover.c ---- */
 

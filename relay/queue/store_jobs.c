@@ -216,6 +216,8 @@ int job_write(struct store_db *db, struct job *job)
 		return change_write(db, job);
 	case JOB_HURRY:
 		return change_hurry(db, job);
+	case JOB_REBASE:
+		return rebase_write(db, job);
 	case JOB_LOAD_DUE:
 	case JOB_LOAD_BODY:
 	case JOB_NOTICE_NEWS:

@@ -168,6 +168,15 @@ class Lanpost(Process):
         finally:
             connection.close()
 
+    def wait_story(self, id, **match):
+        """The story of a message once it is like that: the log is told of an
+        outcome before the disk has it."""
+        def told():
+            status, story = self.ask(f"/api/v1/messages/{id}")
+            return story if status == 200 and all(
+                story[key] == value for key, value in match.items()) else None
+        return wait_until(told, f"message {id} {match}", why=self.log_text)
+
     def events(self, name=None, since=0, **match):
         """The events so far; match: values, or functions of the value."""
         with open(self.folder / "log", "rb") as log:

@@ -84,6 +84,7 @@ class Failover(Accounts):
         mark = lanpost.mark()
         lanpost.account["password"] = own.password
         self.reload(lanpost)
+        lanpost.wait_event("account-resumed", mark)
         self.send(lanpost, "back", sender=COPIER)
         lanpost.wait_event("delivered", mark, account="default")
         self.assertEqual(self.subjects(own), ["back"])

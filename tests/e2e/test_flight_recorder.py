@@ -76,6 +76,14 @@ class FlightRecorder(TestCase):
         # Only what concerns this message: another went before it.
         self.assertEqual(text.count("> MAIL FROM:"), 1)
 
+    def test_no_smtp_at_all(self):
+        provider, lanpost = self.pair(
+            r'stage=connect raw="HTTP/1.1 400 Bad Request\r\n"' "\n")
+        lanpost.send(scan("http"))
+        text = self.wait_dialogue(lanpost)[0]
+        self.assert_in_order(text, "* connected to ", "< HTTP/1.1 400",
+                             "* over after ", "no SMTP reply")
+
     def test_what_is_delivered_leaves_none(self):
         provider, lanpost = self.pair()
         for number in range(5):
@@ -171,14 +179,18 @@ class FlightRecorder(TestCase):
     def test_purged_with_its_message(self):
         provider, lanpost = self.pair('stage=mail reply="550 5.7.1 no"\n')
         lanpost.send(scan("old"))
-        self.wait_dialogue(lanpost)
+        self.wait_dialogue(lanpost, "Scan old")
+        (old,), = self.rows(lanpost, "SELECT id FROM message"
+                            " WHERE subject = 'Scan old'")
         lanpost.stop()
         with sqlite3.connect(lanpost.spool / "lanpost.db") as db:
-            db.execute("UPDATE message SET received_ms = 1000")
+            db.execute("UPDATE message SET received_ms = 1000 WHERE id = ?",
+                       (old,))
         lanpost.start()
         wait_until(lambda: self.rows(
-            lanpost, "SELECT (SELECT count(*) FROM dialogue)"
-            " + (SELECT count(*) FROM message)") == [(0,)], "the purge")
+            lanpost, "SELECT (SELECT count(*) FROM message WHERE id = ?1)"
+            " + (SELECT count(*) FROM dialogue WHERE message = ?1)",
+            old) == [(0,)], "the purge")
 
 
 if __name__ == "__main__":

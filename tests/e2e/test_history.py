@@ -47,6 +47,7 @@ class History(TestCase):
         accepted = cls.lanpost.wait_event("accepted", subject=f"Scan {token}")
         cls.ids[token] = accepted["id"]
         cls.lanpost.wait_event(outcome, id=accepted["id"])
+        cls.lanpost.wait_story(accepted["id"], attempts=1)
 
     def history(self, *arguments, check=OK):
         return self.lanpost.command("history", *arguments, check=check)

@@ -284,18 +284,15 @@ class Crash(Notices):
 
 
 class Accounts(Notices):
-    def test_failover_carries_it(self):
-        """What expired because the login is refused is told by the other
-        account, as that one."""
+    def trio(self, script="", account=None, **relay):
+        """The login of the own account is wrong; the spare one works."""
         own = self.start(PracticeProvider(self.ca))
-        other = PracticeProvider(self.ca)
+        other = PracticeProvider(self.ca, script)
         other.user = other.options["user"] = SPARE
-        # it takes nothing but what is its own
-        other.script = 'stage=data match="*boss*" reply="451 4.3.0 later"\n'
         self.start(other)
         lanpost = Lanpost(
-            account=own.account(failover="spare", password="not it"),
-            relay={"postmaster": ADMIN, "expire": "3s"})
+            account=own.account(password="not it", **(account or {})),
+            relay={"postmaster": ADMIN, **relay})
         keys = other.account()
         secret = lanpost.folder / "password-spare"
         secret.write_text(keys.pop("password") + "\n", "utf-8")
@@ -303,7 +300,37 @@ class Accounts(Notices):
         lanpost.more = "[account spare]\n" + "".join(
             f"{key} = {value}\n" for key, value in keys.items()) + \
             f"password_file = {secret}\n"
-        self.start(lanpost)
+        return own, other, self.start(lanpost)
+
+    def test_a_paused_account(self):
+        """Told at once by an account that works, failover or not; who waits
+        is not."""
+        own, other, lanpost = self.trio()
+        lanpost.send(scan("waits"))
+        paused = lanpost.wait_event("account-paused", account="default")
+        notice, = self.wait_notices(other)
+        self.assertEqual((notice.sender, notice.recipients), (SPARE, [ADMIN]))
+        self.assertTrue(notice["Subject"].startswith(
+            "Account default is paused: "))
+        self.assertEqual(notice["Auto-Submitted"], "auto-generated")
+        self.assertEqual(notice.mail.get_content_type(), "text/plain")
+        for words in (paused["explanation"][:40], "What to do: ",
+                      paused["reply"][:20], "1 message waits for it.",
+                      "lanpost account resume default"):
+            self.assertIn(words, notice.text)
+        lanpost.send(scan("waits, too"))
+        lanpost.wait_event("accepted", count=2)
+        lanpost.stop()
+        self.assertEqual(len(lanpost.events("notice-sent")), 1)
+        self.assertEqual(own.arrived() + other.arrived()[1:], [])
+
+    def test_failover_carries_it(self):
+        """What expired because the login is refused is told by the other
+        account, as that one."""
+        # which takes nothing but what is its own
+        own, other, lanpost = self.trio(
+            'stage=data match="*boss*" reply="451 4.3.0 later"\n',
+            {"failover": "spare"}, expire="3s")
         lanpost.send(scan("paused"))
         lanpost.wait_event("account-paused")
         expired = lanpost.wait_event("expired")

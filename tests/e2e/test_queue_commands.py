@@ -23,6 +23,7 @@ class Queue(TestCase):
         self.lanpost.send(scan(token))
         id = self.lanpost.wait_event("accepted", subject=f"Scan {token}")["id"]
         self.lanpost.wait_event(outcome, id=id)
+        self.lanpost.wait_story(id, attempts=1)
         return id
 
     def queue(self, *arguments, check=OK):
@@ -46,7 +47,7 @@ class Changes(Queue):
         id = self.post("again", "deferred")
         self.assertEqual(self.rows()[id]["waits_for"], "its next attempt")
         self.assertIn(id, self.queue("retry", id).stdout)
-        self.lanpost.wait_event("delivered", id=id)
+        self.lanpost.wait_story(id, state="delivered")
         self.assertEqual(self.rows(), {})
 
     def test_retry_all(self):
@@ -70,7 +71,7 @@ class Changes(Queue):
         self.assertIn("held", self.queue().stdout)
         self.queue("hold", held)        # once more does no harm
         self.queue("retry")
-        self.lanpost.wait_event("delivered", id=free)
+        self.lanpost.wait_story(free, state="delivered")
         self.lanpost.stop()
         self.assertEqual(self.rows()[held]["state"], "held")
         self.lanpost.start()
@@ -102,8 +103,7 @@ class Changes(Queue):
         self.queue("release", id)
         self.lanpost.wait_event("delivered", id=id)
         self.assertEqual(self.arrived(), ["Scan mended"])
-        story = self.lanpost.ask(f"/api/v1/messages/{id}")[1]
-        self.assertEqual(story["state"], "delivered")
+        story = self.lanpost.wait_story(id, state="delivered")
         self.assertEqual(len(story["tries"]), 2)
 
     def test_a_delivered_one_is_no_ones_to_change(self):
@@ -118,7 +118,7 @@ class Changes(Queue):
         self.assertEqual(len(self.arrived()), 1)
 
     def test_one_that_is_being_sent(self):
-        self.pair('stage=data-end times=1 do=hang\n')
+        self.pair('stage=data-end times=1 do=hang\n', shutdown_grace="1s")
         self.lanpost.send(scan("busy"))
         id = self.lanpost.wait_event("accepted")["id"]
         self.lanpost.wait_event("upstream-connected")

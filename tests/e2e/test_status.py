@@ -40,7 +40,8 @@ class Told(Status):
     def test_all_is_well(self):
         self.pair()
         self.lanpost.send(scan("well"))
-        self.lanpost.wait_event("delivered")
+        id = self.lanpost.wait_event("delivered")["id"]
+        self.lanpost.wait_story(id, state="delivered")
         status = self.status()
         self.assertEqual(status["health"], {"state": "ok", "reasons": []})
         self.assertEqual(status["queue"]["queued"], 0)
@@ -96,7 +97,9 @@ class Told(Status):
                   'user"\n')
         for n in range(7):
             self.lanpost.send(scan(f"bad-{n}"), to=[f"nobody{n}@x.test"])
-        self.lanpost.wait_event("failed", count=7)
+        self.lanpost.wait_event("accepted", count=7)
+        for event in self.lanpost.events("accepted"):
+            self.lanpost.wait_story(event["id"], state="failed")
         failures = self.status()["failures"]
         self.assertEqual([row["to"] for row in failures],
                          [[f"nobody{n}@x.test"] for n in (6, 5, 4, 3, 2)])
@@ -166,7 +169,7 @@ class Accounts(Status):
         self.assertEqual(self.account()["state"], "held")
         self.assertEqual(self.provider.arrived(), [])
         self.lanpost.command("account", "resume", "default", check=OK)
-        self.lanpost.wait_event("delivered", id=id)
+        self.lanpost.wait_story(id, state="delivered")
         self.assertEqual(self.account()["state"], "ok")
 
     def test_resume_after_a_refused_login(self):
