@@ -57,12 +57,11 @@ class Readme(TestCase):
             out.write("secret\n")
         text = re.sub(r"/etc/lanpost/password[\w-]*", secret, text)
         path = os.path.join(folder, "lanpost.conf")
-        relay = f"[relay]\nhostname = relay.contoso.com\nspool = {folder}/spool\n"
-        if "[relay]\n" in text:
-            text = text.replace("[relay]\n", relay)
-        else:
-            text = relay + text
-        pathlib.Path(path).write_text(text)
+        ours = (f"[relay]\nhostname = relay.contoso.com\n"
+                f"spool = {folder}/spool\n")
+        pathlib.Path(path).write_text(
+            text.replace("[relay]\n", ours, 1) if "[relay]" in text
+            else ours + text)
         return subprocess.run(
             [built("lanpost"), "-c", path, "check", "--client", client,
              "--from", "printer@office.lan"],
