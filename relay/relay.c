@@ -20,6 +20,7 @@
 #include "relay/policy/check_rules.h"
 #include "relay/process.h"
 #include "relay/queue/queue.h"
+#include "relay/queue/repeats.h"
 #include "relay/queue/verdict.h"
 #include "relay/report/alerts.h"
 #include "relay/report/log.h"
@@ -498,6 +499,7 @@ static int open_spool(struct relay *relay)
 	relay->services.alerts = alerts_new(&relay->services);
 	relay->services.refused = refused_new(&relay->services);
 	relay->services.verdicts = verdicts_new(relay->services.loop);
+	relay->services.repeats = repeats_new();
 	relay->services.queue = queue_new(&relay->services, &callbacks, relay);
 	relay->services.notices = notices_new(&relay->services, &means);
 	return EX_OK;
@@ -604,6 +606,7 @@ static void take_down(struct relay *relay)
 	for (i = 0; i < relay->n_listeners; i++)
 		listener_free(&relay->listeners[i]);
 	verdicts_free(&relay->services.verdicts);
+	repeats_free(&relay->services.repeats);
 	for (i = 0; i < 3; i++)
 		signal_watch_free(&relay->signals[i]);
 	timer_free(&relay->housekeeping);

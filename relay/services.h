@@ -17,6 +17,7 @@ struct refused;
 struct notices;
 struct alerts;
 struct verdicts;
+struct repeats;
 
 struct services {
 	struct loop *loop;
@@ -28,6 +29,7 @@ struct services {
 	struct notices *notices;
 	struct alerts *alerts;
 	struct verdicts *verdicts;
+	struct repeats *repeats;
 };
 
 #endif

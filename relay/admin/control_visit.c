@@ -34,6 +34,7 @@ static enum MHD_Result add_argument(void *ctx, enum MHD_ValueKind kind,
 	return MHD_YES;
 }
 
+/* Less is read to its end, so that whoever sends it reads our answer. */
 static bool says_too_much(struct MHD_Connection *connection)
 {
 	const char *length = MHD_lookup_connection_value(
@@ -41,7 +42,7 @@ static bool says_too_much(struct MHD_Connection *connection)
 	uint64_t octets = 0;
 
 	return length != NULL && (!text_to_u64(text_of(length), &octets) ||
-	                          octets > BODY_MAX);
+	                          octets > BODY_STUBBORN);
 }
 
 static void refuse_length(struct request *request)

@@ -9,6 +9,7 @@
 #include "relay/health_facts.h"
 #include "relay/net/loop.h"
 #include "relay/queue/queue.h"
+#include "relay/queue/repeats.h"
 
 struct desk {
 	struct desk_settings settings;
@@ -148,13 +149,17 @@ static void on_changed(void *ctx, enum queue_answer answer, const char *words)
 static void change(struct desk *desk, struct request *request,
                    enum queue_change what)
 {
+	struct services *services = desk->settings.services;
 	message_id id;
 
-	if (records_read_id(request, request->subject, &id))
-		queue_change(desk->settings.services->queue, id, what,
-		             on_changed, request);
-	else
+	if (!records_read_id(request, request->subject, &id)) {
 		request->done(request);
+		return;
+	}
+	/* Who sends again what was deleted means it. */
+	if (what == QUEUE_DELETE)
+		repeats_forget(services->repeats, id);
+	queue_change(services->queue, id, what, on_changed, request);
 }
 
 void desk_retry(struct desk *desk, struct request *request)

@@ -244,9 +244,13 @@ static void print_limits(FILE *out, const struct candidate *candidate)
 	value_print(VALUE_SIZE, &limit, &size);
 	fprintf(out,
 		"    limits   messages up to %s, %u recipients each, "
-		"%u connections at a time\n",
+		"%u connections at a time",
 		buf_string(&size), candidate->listener->max_recipients,
 		candidate->listener->max_connections_per_client);
+	if (candidate->listener->messages_per_minute_per_client > 0)
+		fprintf(out, ", %u messages a minute",
+			candidate->listener->messages_per_minute_per_client);
+	fputc('\n', out);
 	buf_free(&size);
 }
 
@@ -357,12 +361,15 @@ static json_t *candidate_to_json(const struct candidate *candidate)
 		add_account(object, candidate);
 	json_object_set_new(
 		object, "limits",
-		json_pack("{s:I, s:i, s:i}", "max_message_size",
+		json_pack("{s:I, s:i, s:i, s:i}", "max_message_size",
 			  (json_int_t)size_limit(candidate), "max_recipients",
 			  (int)candidate->listener->max_recipients,
 			  "max_connections_per_client",
 			  (int)candidate->listener
-				  ->max_connections_per_client));
+				  ->max_connections_per_client,
+			  "messages_per_minute_per_client",
+			  (int)candidate->listener
+				  ->messages_per_minute_per_client));
 	buf_free(&why);
 	return object;
 }

@@ -120,6 +120,7 @@ struct listener_config {
 	struct network_list allow, deny;
 	bool allow_public;
 	unsigned max_connections, max_connections_per_client;
+	unsigned messages_per_minute_per_client; /* 0: no limit */
 	unsigned max_recipients;
 	int64_t timeout_ms;
 	int64_t verdict_wait_ms; /* 0: answer once the message is durable */
@@ -128,6 +129,7 @@ struct listener_config {
 	int tls_min;           /* 0x0301 to 0x0304 */
 	struct login_value auth;
 	bool strict;           /* refuse what would be repaired */
+	bool drop_repeats;     /* take what is sent again once */
 	struct config_origin *origins;
 };
 

@@ -107,9 +107,11 @@ enum config_section {
 	  "more connections at a time are answered 421 4.3.2")                 \
 	K(LISTENER, "max_connections_per_client", COUNT,                       \
 	  max_connections_per_client, "50", LIVE,                              \
-	  "more connections from one address are answered 421 4.3.2")          \
-	L(LISTENER, "messages_per_minute_per_client", "0", "0",                \
-	  "more are answered 450 4.7.1; 0 is no limit")                        \
+	  "more connections from one address are answered 421 4.7.0")          \
+	K(LISTENER, "messages_per_minute_per_client", COUNT_OR_ZERO,           \
+	  messages_per_minute_per_client, "0", LIVE,                           \
+	  "more messages from one address are answered 450 4.7.1 at MAIL; 0 "  \
+	  "is no limit")                                                       \
 	K(LISTENER, "max_recipients", COUNT, max_recipients, "500", LIVE,      \
 	  "more recipients of one message are answered 452 4.5.3; those "      \
 	  "before are kept")                                                   \
@@ -117,6 +119,9 @@ enum config_section {
 	  "for a whole command, however it trickles")                          \
 	K(LISTENER, "strict", BOOL, strict, "no", LIVE,                        \
 	  "yes refuses what would otherwise be repaired")                      \
+	K(LISTENER, "drop_repeats", BOOL, drop_repeats, "yes", LIVE,           \
+	  "yes takes a message once that a device sends again since it did "   \
+	  "not hear the 250; no delivers it each time")                        \
                                                                                \
 	K(ACCOUNT, "provider", PROVIDER, provider, "(none)", LIVE,             \
 	  "a preset for host, port, tls and limits; lanpost providers "        \

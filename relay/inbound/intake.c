@@ -147,6 +147,11 @@ const char *intake_error(const struct intake *intake)
 	return intake->error;
 }
 
+const char *intake_error_status(const struct intake *intake)
+{
+	return hops_error(&intake->hops) != NULL ? "5.4.6" : "5.6.0";
+}
+
 /* ---- the section and the body ---- */
 
 static const char *excess_of(struct intake *intake,
@@ -164,6 +169,10 @@ static const char *excess_of(struct intake *intake,
 static void on_field(struct intake *intake, const struct rfc5322_field *field)
 {
 	intake->error = excess_of(intake, field);
+	if (intake->error != NULL)
+		return;
+	hops_count(&intake->hops, field, intake->settings.hostname);
+	intake->error = hops_error(&intake->hops);
 	if (intake->error == NULL)
 		intake_take(intake, field);
 }

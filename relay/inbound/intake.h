@@ -87,8 +87,10 @@ void intake_free(struct intake **intake);
 /* False once the header section is refused: nothing more is emitted. */
 bool intake_push(struct intake *intake, struct text content);
 bool intake_finish(struct intake *intake);
-/* Why, as a sentence for the device; NULL: it was not. */
+/* Why, as a sentence for the device; NULL: it was not.  5.4.6 is a loop
+ * (hops.h), anything else 5.6.0. */
 const char *intake_error(const struct intake *intake);
+const char *intake_error_status(const struct intake *intake);
 /* What the body is made of; once it is finished.  plan is the envelope's. */
 const struct mime_facts *intake_content(const struct intake *intake);
 /* INTAKE_REPAIR() bits, whatever becomes of the message. */

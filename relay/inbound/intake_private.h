@@ -5,6 +5,7 @@
 #define RELAY_INBOUND_INTAKE_PRIVATE_H
 
 #include "proto/rfc5322.h"
+#include "relay/inbound/hops.h"
 #include "relay/inbound/intake.h"
 
 /* The fields that are looked at; those before INTAKE_BCC stand once (RFC 5322
@@ -38,6 +39,7 @@ struct intake {
 	struct mime_facts facts; /* plan is the envelope's */
 	uint64_t emitted;
 	unsigned n_fields;
+	struct hops hops;
 	unsigned seen;      /* 1 << enum intake_field: in what is stored */
 	bool has_mime;      /* some Content-* field */
 	bool ended;

@@ -7,6 +7,7 @@
 
 #include "proto/xalloc.h"
 #include "relay/inbound/access.h"
+#include "relay/inbound/limits.h"
 #include "relay/inbound/listener_files.h"
 #include "relay/inbound/session.h"
 #include "relay/net/stream.h"
@@ -34,6 +35,7 @@ struct listener {
 	LIST_HEAD(, held) sessions;
 	size_t n_sessions;
 	struct gateways gateways;
+	struct limits *limits;
 	struct listener_files *files, *next_files; /* in force; loaded */
 	bool draining;
 	void (*on_empty)(void *ctx);
@@ -142,6 +144,7 @@ static void start_session(struct listener *listener, struct stream **stream,
 		.services = listener->services,
 		.listener = listener->name,
 		.files = listener->files,
+		.limits = listener->limits,
 		.refusal = refusal,
 		.on_end = on_session_end,
 		.ctx = held,
@@ -181,29 +184,56 @@ static void log_refused(struct listener *listener,
 
 /* One line, and the line is cut.  Where TLS comes first it could not
  * be read, and a handshake is more than there is room for. */
-static void turn_away(struct listener *listener, struct stream **stream,
-                      const char *reason, const char *words, const char *fix)
+static void hang_up(struct listener *listener, struct stream **stream,
+                    const char *line)
 {
-	char line[300];
-	int len = snprintf(line, sizeof line, "421 4.3.2 %s\r\n", words);
+	char words[300];
+	int len = snprintf(words, sizeof words, "%s\r\n", line);
 
 	if (config_of(listener)->tls != LISTENER_TLS_IMPLICIT)
-		stream_write(*stream, line, (size_t)len);
-	line[len - 2] = '\0';
-	log_refused(listener, stream_peer(*stream), line, reason, fix);
+		stream_write(*stream, words, (size_t)len);
 	stream_close(stream);
+}
+
+static void turn_away(struct listener *listener, struct stream **stream,
+                      enum limit limit, const char *line)
+{
+	const struct address *client = stream_peer(*stream);
+
+	if (limits_is_news(listener->limits, client, limit))
+		log_refused(listener, client, line, limit_reason(limit),
+		            limit_fix(limit));
+	hang_up(listener, stream, line);
 }
 
 /* Its rules went with its section; nobody comes in by those of another. */
 static bool is_gone(struct listener *listener, struct stream **stream)
 {
+	static const char gone[] =
+		"421 4.3.2 Mail is no longer taken on this port";
+
 	if (find_config(listener->name, listener->services->config) != NULL)
 		return false;
-	turn_away(listener, stream, "listener-removed",
-	          "Mail is no longer taken on this port",
-	          "restart lanpost, which closes the port, or put the "
-	          "[listener] back");
+	log_refused(listener, stream_peer(*stream), gone, "listener-removed",
+	            "restart lanpost, which closes the port, or put the "
+	            "[listener] back");
+	hang_up(listener, stream, gone);
 	return true;
+}
+
+/* How many, and who, so that it can be read off a packet capture. */
+static void turn_away_client(struct listener *listener, struct stream **stream,
+                             unsigned most)
+{
+	char line[280], address[ADDRESS_TEXT_MAX];
+
+	snprintf(line, sizeof line,
+	         "421 4.7.0 %u connection%s from %s %s open "
+	         "(max_connections_per_client), try again in a minute",
+	         most, most == 1 ? "" : "s",
+	         address_print(stream_peer(*stream), address),
+	         most == 1 ? "is" : "are");
+	turn_away(listener, stream, LIMIT_CLIENT_CONNECTIONS, line);
 }
 
 static bool is_too_many(struct listener *listener, struct stream **stream)
@@ -213,18 +243,15 @@ static bool is_too_many(struct listener *listener, struct stream **stream)
 
 	if (listener->n_sessions >= config->max_connections ||
 	    all_sessions >= global_cap) {
-		turn_away(listener, stream, "too-many-connections",
-		          "Too many connections, try again in a minute",
-		          "raise max_connections of the listener (and the "
-		          "descriptor limit), or find out who holds them");
+		turn_away(listener, stream, LIMIT_CONNECTIONS,
+		          "421 4.3.2 Too many connections, "
+		          "try again in a minute");
 		return true;
 	}
 	if (client != NULL &&
 	    client->sessions >= config->max_connections_per_client) {
-		turn_away(listener, stream, "too-many-connections-per-client",
-		          "Too many connections from your address, "
-		          "try again in a minute",
-		          "raise max_connections_per_client of the listener");
+		turn_away_client(listener, stream,
+		                 config->max_connections_per_client);
 		return true;
 	}
 	return false;
@@ -392,6 +419,7 @@ struct listener *listener_open(struct services *services,
 	listener->name = xstrdup(config->name);
 	listener->sockets = xcalloc(config->address.n + 1,
 	                            sizeof *listener->sockets);
+	listener->limits = limits_new(services, listener->name);
 	gateways_find(&listener->gateways);
 	for (i = 0; i < config->address.n; i++) {
 		const struct address *address = &config->address.addresses[i];
@@ -441,6 +469,7 @@ void listener_free(struct listener **listener)
 		session_abort(LIST_FIRST(&(*listener)->sessions)->session);
 	listener_files_unref(&(*listener)->files);
 	listener_files_unref(&(*listener)->next_files);
+	limits_free(&(*listener)->limits);
 	free((*listener)->sockets);
 	free((*listener)->name);
 	free(*listener);

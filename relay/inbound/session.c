@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/xalloc.h"
-#include "relay/queue/envelope.h"
+#include "relay/queue/repeats.h"
 #include "relay/report/log.h"
 
 enum {
@@ -302,6 +302,7 @@ static void on_stream_data(void *owner, const void *data, size_t len)
 {
 	struct session *session = owner;
 
+	session->answered = 0;
 	session_note_tail(session, data, len);
 	smtp_server_feed(session->smtp, data, len);
 	session_pump(session);
@@ -329,6 +330,10 @@ static void on_stream_end(void *owner, enum stream_end end, const char *why)
 	}
 	if (end == STREAM_END_TLS)
 		session_on_tls_failure(session, why);
+	/* Closed with our answer in its socket, unread. */
+	if (end == STREAM_END_RESET && session->answered != 0)
+		repeats_unheard_id(session->services->repeats,
+		                   session->answered);
 	if (smtp_server_state(session->smtp) == SMTP_SERVER_DATA &&
 	    !session_is_committing(session))
 		session_log_unfinished(session, &none);
@@ -398,6 +403,7 @@ void session_free(struct session *session)
 	session->settings.on_end(session->settings.ctx, session);
 	session_login_free(session);
 	envelope_free(&session->refused);
+	client_pace_give_back(&session->hold);
 	transaction_free(&session->transaction);
 	smtp_server_free(&session->smtp);
 	timer_free(&session->deadline);

@@ -17,6 +17,7 @@
 #define RELAY_INBOUND_SESSION_H
 
 #include "relay/config/config.h"
+#include "relay/inbound/limits.h"
 #include "relay/inbound/listener_files.h"
 #include "relay/net/stream.h"
 #include "relay/services.h"
@@ -27,6 +28,7 @@ struct session_settings {
 	struct services *services;
 	const char *listener;        /* name; looked up in each configuration */
 	struct listener_files *files; /* the session takes a reference */
+	struct limits *limits;        /* the listener's */
 	/* The greeting: 220 when NULL, else the words of the 554. */
 	const char *refusal;
 	void (*on_end)(void *ctx, struct session *session);

@@ -24,7 +24,7 @@ static const struct envelope *envelope_of(const struct session *session)
 /* What is said besides, of one kind of rejection. */
 struct remark {
 	int64_t octets;        /* of unfinished data; -1: not said */
-	const char *tail, *fix;
+	const char *tail, *reason, *fix;
 	struct text user;      /* data NULL: not said */
 	struct text address;   /* of the MAIL or RCPT that is refused, or NULL */
 };
@@ -81,7 +81,8 @@ static void log_rejected(struct session *session, const char *command,
 	          F_STR("from", parties.from), F_STR("to", parties.to),
 	          F_STR("command", command), F_TEXT("user", remark->user),
 	          F_TEXT("reply", buf_text(&line)), octets,
-	          F_STR("tail", remark->tail), F_STR("fix", remark->fix));
+	          F_STR("tail", remark->tail), F_STR("reason", remark->reason),
+	          F_STR("fix", remark->fix));
 	buf_free(&line);
 	free(parties.to);
 	free(parties.from);
@@ -102,6 +103,19 @@ void session_log_rejected_address(struct session *session, const char *command,
 	             &(struct remark){ .octets = -1, .address = address });
 }
 
+void session_log_limited(struct session *session, struct text address,
+                         const struct smtp_reply *reply)
+{
+	enum limit limit = LIMIT_CLIENT_MESSAGES;
+
+	if (limits_is_news(session->settings.limits, &session->client, limit))
+		log_rejected(session, "MAIL", reply,
+		             &(struct remark){ .octets = -1,
+		                     .address = address,
+		                     .reason = limit_reason(limit),
+		                     .fix = limit_fix(limit) });
+}
+
 /* ---- refusals that have a cure ---- */
 
 static const char *cure_for(const struct session *session, const char *command,
@@ -111,6 +125,9 @@ static const char *cure_for(const struct session *session, const char *command,
 	    strncasecmp(command, "AUTH", 4) == 0)
 		return "switch the login off in the device; or, if it insists, "
 		       "set auth = any in a [device] section for it";
+	if (smtp_status_is(&reply->status, "5.4.6"))
+		return "look for a forwarding or rule at the provider, or an "
+		       "account's host, that leads back to this listener";
 	if (reply->code != 530 && reply->code != 538)
 		return NULL;
 	if (session->listener->tls == LISTENER_TLS_REQUIRED &&

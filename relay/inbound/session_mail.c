@@ -7,13 +7,28 @@ static void on_transaction_drain(void *ctx)
 	session_update_reading(ctx);
 }
 
+static void drop_transaction(struct session *session)
+{
+	client_pace_give_back(&session->hold);
+	transaction_free(&session->transaction);
+}
+
+static void note_accepted(struct session *session)
+{
+	session->answered = transaction_id(session->transaction);
+	if (session->answered != 0)
+		limits_count(session->settings.limits, &session->hold);
+}
+
 static void on_transaction_done(void *ctx, const struct smtp_reply *reply)
 {
 	struct session *session = ctx;
 
+	if (smtp_reply_positive(reply))
+		note_accepted(session);
 	if (session->stream != NULL)
 		session_answer(session, "DATA", reply);
-	transaction_free(&session->transaction);
+	drop_transaction(session);
 	if (session->stream != NULL)
 		session_pump(session);
 	else
@@ -49,22 +64,37 @@ static void answer_path(struct session *session, const char *command,
 	smtp_server_reply(session->smtp, reply);
 }
 
+static void begin(struct session *session,
+                  const struct smtp_server_event *event,
+                  struct smtp_reply *reply)
+{
+	const struct smtp_mail_params *params = &event->mail.params;
+	struct origin origin = origin_of(session);
+
+	session->transaction = transaction_begin(
+		session->services, session->config, &origin, &event->mail.path,
+		params->has_size ? params->size : 0, &callbacks, session,
+		reply);
+	if (session->transaction == NULL)
+		client_pace_give_back(&session->hold);
+}
+
 void session_on_mail(struct session *session,
                      const struct smtp_server_event *event)
 {
-	const struct smtp_mail_params *params = &event->mail.params;
 	struct smtp_reply reply = smtp_reply_make(250, "2.1.0", "Sender ok");
-	struct origin origin;
 
 	session_take_config(session);
-	origin = origin_of(session);
-	if (session->draining)
+	if (session->draining) {
 		reply = smtp_reply_make(421, "4.3.2", SESSION_STOPPING);
-	else
-		session->transaction = transaction_begin(
-			session->services, session->config, &origin,
-			&event->mail.path, params->has_size ? params->size : 0,
-			&callbacks, session, &reply);
+	} else if (!limits_reserve(session->settings.limits, session->listener,
+	                           &session->client, &session->hold, &reply)) {
+		session_log_limited(session, event->mail.path.address, &reply);
+		smtp_server_reply(session->smtp, &reply);
+		return;
+	} else {
+		begin(session, event, &reply);
+	}
 	answer_path(session, "MAIL", &event->mail.path, &reply);
 }
 
@@ -108,7 +138,7 @@ void session_on_data_end(struct session *session,
 	if (transaction_end(session->transaction, stats, &refusal))
 		return; /* on_transaction_done() answers */
 	session_answer(session, "DATA", &refusal);
-	transaction_free(&session->transaction);
+	drop_transaction(session);
 }
 
 /* Whose data was refused while it came is told with the reply, at its end. */
@@ -118,7 +148,7 @@ void session_on_reset(struct session *session)
 	if (smtp_server_state(session->smtp) == SMTP_SERVER_DATA &&
 	    session->transaction != NULL)
 		session->refused = transaction_drop(&session->transaction);
-	transaction_free(&session->transaction);
+	drop_transaction(session);
 }
 
 bool session_is_committing(const struct session *session)

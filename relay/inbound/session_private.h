@@ -26,6 +26,8 @@ struct session {
 	struct stream *stream;        /* NULL once the device is gone */
 	struct smtp_server *smtp;
 	struct transaction *transaction;
+	struct client_hold hold;      /* its place in the client's minute */
+	message_id answered;          /* 250, and no word came since; or 0 */
 	struct envelope *refused;     /* whose data is refused, until its end */
 	struct session_login *login;  /* between AUTH and its verdict */
 	struct timer *deadline;
@@ -106,6 +108,9 @@ void session_log_rejected(struct session *session, const char *command,
 void session_log_rejected_address(struct session *session, const char *command,
                                   struct text address,
                                   const struct smtp_reply *reply);
+/* Of a MAIL that is one too many of its client (limits.h). */
+void session_log_limited(struct session *session, struct text address,
+                         const struct smtp_reply *reply);
 /* The engine's own refusals. */
 void session_log_refused(struct session *session,
                          const struct smtp_server_event *event);

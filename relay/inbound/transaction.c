@@ -27,6 +27,11 @@ bool transaction_is_committing(const struct transaction *t)
 	return t->committing;
 }
 
+message_id transaction_id(const struct transaction *t)
+{
+	return t->first;
+}
+
 /* ---- the envelope ---- */
 
 static bool has_room(struct services *services, uint64_t octets,
@@ -249,12 +254,14 @@ void transaction_data(struct transaction *t)
 	t->body = body_new(t->services->spool, t->services->loop,
 	                   t->draft->id, &callbacks, t);
 	t->intake = intake_new(&settings, t->draft);
+	transaction_watch(t);
 }
 
 static bool refuse_header(const struct transaction *t,
                           struct smtp_reply *refusal_r)
 {
-	return refuse(refusal_r, 554, "5.6.0", "%s", intake_error(t->intake));
+	return refuse(refusal_r, 554, intake_error_status(t->intake), "%s",
+	              intake_error(t->intake));
 }
 
 bool transaction_chunk(struct transaction *t, struct text chunk,
@@ -262,6 +269,7 @@ bool transaction_chunk(struct transaction *t, struct text chunk,
 {
 	uint64_t size;
 
+	transaction_watch_chunk(t, chunk);
 	if (!intake_push(t->intake, chunk))
 		return refuse_header(t, refusal_r);
 	if (body_failed(t->body))
@@ -358,11 +366,10 @@ void transaction_set_quirks(struct transaction *t, unsigned quirks)
 	t->origin.quirks = quirks;
 }
 
-bool transaction_end(struct transaction *t, const struct smtp_data_stats *stats,
-                     struct smtp_reply *refusal_r)
+/* It is new: on its way to the disk. */
+static bool take_in(struct transaction *t, const struct smtp_data_stats *stats,
+                    struct smtp_reply *refusal_r)
 {
-	if (!intake_finish(t->intake))
-		return refuse_header(t, refusal_r);
 	if (!settle(t, refusal_r) ||
 	    !fits_all(t, stats->octets, refusal_r) ||
 	    !has_room_for_parts(t, refusal_r) ||
@@ -374,6 +381,23 @@ bool transaction_end(struct transaction *t, const struct smtp_data_stats *stats,
 	return true;
 }
 
+bool transaction_end(struct transaction *t, const struct smtp_data_stats *stats,
+                     struct smtp_reply *refusal_r)
+{
+	if (!intake_finish(t->intake))
+		return refuse_header(t, refusal_r);
+	switch (transaction_look_back(t, refusal_r)) {
+	case REPEAT_NEW:
+		break;
+	case REPEAT_ACCEPTED:
+		return false;
+	case REPEAT_WAITS:
+		t->committing = true;
+		return true;
+	}
+	return take_in(t, stats, refusal_r);
+}
+
 void transaction_free(struct transaction **transaction)
 {
 	struct transaction *t = *transaction;
@@ -382,6 +406,8 @@ void transaction_free(struct transaction **transaction)
 	if (t == NULL)
 		return;
 	verdict_wait_end(&t->wait);
+	repeats_withdraw(&t->claim);
+	digest_free(&t->digest);
 	intake_free(&t->intake);
 	body_abort(&t->body);
 	envelope_free(&t->draft);

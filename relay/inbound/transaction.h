@@ -18,10 +18,10 @@
 #include "proto/smtp_path.h"
 #include "proto/smtp_reply.h"
 #include "relay/config/config.h"
+#include "relay/queue/envelope.h"
 #include "relay/services.h"
 
 struct transaction;
-struct envelope;
 
 /* Who is sending; valid as long as the transaction. */
 struct origin {
@@ -60,12 +60,17 @@ bool transaction_chunk(struct transaction *transaction, struct text chunk,
 bool transaction_is_behind(const struct transaction *transaction);
 /* SMTP_QUIRK() bits as they are now; told again before transaction_end(). */
 void transaction_set_quirks(struct transaction *transaction, unsigned quirks);
-/* False: refused, and there is nothing left but to abort. */
+/* False: there is nothing left but to say the reply and to abort.  It is
+ * refused, or the message has been accepted before and this is 250
+ * (queue/repeats.h). */
 bool transaction_end(struct transaction *transaction,
                      const struct smtp_data_stats *stats,
                      struct smtp_reply *refusal_r);
 bool transaction_is_committing(const struct transaction *transaction);
-/* The device has gone, or the server stops: no verdict is waited for. */
+/* Of what on_done told 250 of; 0: it was a repeat of another. */
+message_id transaction_id(const struct transaction *transaction);
+/* The device has gone, or the server stops: no verdict is waited for, and the
+ * answer goes unheard. */
 void transaction_hurry(struct transaction *transaction);
 /* Not while it is committing.  After on_done it frees what is left. */
 void transaction_free(struct transaction **transaction);

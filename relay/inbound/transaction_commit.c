@@ -11,8 +11,14 @@ void transaction_conclude(struct transaction *t, int code,
 {
 	struct smtp_reply reply = smtp_reply_make(code, status, text);
 
+	transaction_reply(t, &reply);
+}
+
+void transaction_reply(struct transaction *t, const struct smtp_reply *reply)
+{
+	repeats_answer(&t->claim, reply, loop_now_ms(t->services->loop));
 	t->committing = false;
-	t->callbacks->on_done(t->ctx, &reply);
+	t->callbacks->on_done(t->ctx, reply);
 }
 
 static void conclude_failed(struct transaction *t, bool full)
@@ -115,6 +121,7 @@ void transaction_commit(void *ctx, const char *error, bool full)
 	t->envelopes = destinations_divide(&t->destinations, &t->draft,
 	                                   &t->n_envelopes);
 	t->first = t->envelopes[0]->id;
+	transaction_name_repeats(t);
 	store_accept(t->services->store, t->envelopes, t->n_envelopes, t->body,
 	             on_accepted, t);
 }

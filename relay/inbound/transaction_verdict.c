@@ -94,7 +94,7 @@ bool transaction_await_verdict(struct transaction *t)
 	message_id *ids;
 	size_t i;
 
-	if (ms == 0)
+	if (ms == 0 || t->hurried)
 		return false;
 	ids = xcalloc(t->n_envelopes, sizeof *ids);
 	for (i = 0; i < t->n_envelopes; i++)
@@ -108,6 +108,8 @@ bool transaction_await_verdict(struct transaction *t)
 
 void transaction_hurry(struct transaction *t)
 {
+	t->hurried = true;
+	repeats_unheard(&t->claim);
 	if (t->wait != NULL)
 		verdict_wait_hurry(t->wait);
 }

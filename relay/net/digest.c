@@ -36,7 +36,14 @@ void digest_end(struct digest **digest_p, unsigned char hash_r[DIGEST_SIZE])
 	struct digest *digest = *digest_p;
 
 	check(EVP_DigestFinal_ex(digest->context, hash_r, NULL) == 1);
-	EVP_MD_CTX_free(digest->context);
-	free(digest);
-	*digest_p = NULL;
+	digest_free(digest_p);
+}
+
+void digest_free(struct digest **digest)
+{
+	if (*digest == NULL)
+		return;
+	EVP_MD_CTX_free((*digest)->context);
+	free(*digest);
+	*digest = NULL;
 }

@@ -6,6 +6,7 @@
 #include "proto/xalloc.h"
 #include "relay/net/loop.h"
 #include "relay/notices/notice_audience.h"
+#include "relay/queue/repeats.h"
 #include "relay/queue/schedule.h"
 #include "relay/queue/verdict.h"
 #include "relay/report/log.h"
@@ -494,6 +495,18 @@ static void tell_device(const struct settlement *settlement,
 		             &verdict);
 }
 
+/* Who sends again what has failed, even in part, means it. */
+static void forget_failed(struct repeats *repeats,
+                          const struct outcome *outcome)
+{
+	size_t i;
+
+	for (i = 0; i < outcome->n_recipients; i++) {
+		if (outcome->recipients[i].state == RECIPIENT_FAILED)
+			repeats_forget(repeats, outcome->id);
+	}
+}
+
 void settlement_commit(struct settlement *settlement)
 {
 	bool over = is_over(settlement, steady_now_ms());
@@ -503,6 +516,7 @@ void settlement_commit(struct settlement *settlement)
 	if (goes_to_device(settlement))
 		give_back(settlement);
 	outcome = make_outcome(settlement, over);
+	forget_failed(settlement->services->repeats, outcome);
 	if (!settlement->to_device)
 		tell_device(settlement, outcome->state);
 	log_fates(settlement, over);

@@ -177,15 +177,17 @@ class FlightRecorder(TestCase):
                                          f"{form} in {path}")
 
     def test_purged_with_its_message(self):
-        provider, lanpost = self.pair('stage=mail reply="550 5.7.1 no"\n')
+        provider, lanpost = self.pair(
+            'stage=rcpt reply="550 5.1.1 no such user"\n')
         lanpost.send(scan("old"))
+        lanpost.wait_event("failed")
         self.wait_dialogue(lanpost, "Scan old")
         (old,), = self.rows(lanpost, "SELECT id FROM message"
                             " WHERE subject = 'Scan old'")
         lanpost.stop()
         with sqlite3.connect(lanpost.spool / "lanpost.db") as db:
-            db.execute("UPDATE message SET received_ms = 1000 WHERE id = ?",
-                       (old,))
+            db.execute("UPDATE message SET received_ms = 1000, notice = 0"
+                       " WHERE id = ?", (old,))
         lanpost.start()
         wait_until(lambda: self.rows(
             lanpost, "SELECT (SELECT count(*) FROM message WHERE id = ?1)"

@@ -240,7 +240,8 @@ static void assert_json(const struct config *config, const char *client,
 
 #define LIMITS_JSON(size)                                                  \
 	"\"limits\": {\"max_message_size\": " size ", \"max_recipients\": " \
-	"500, \"max_connections_per_client\": 50}"
+	"500, \"max_connections_per_client\": 50, "              \
+	"\"messages_per_minute_per_client\": 0}"
 #define ROUTE_JSON                                                            \
 	"\"rule\": null, \"certain\": true, \"why\": \"no rule matches: the "  \
 	"first account\", \"account\": \"default\", \"failover\": null, "       \

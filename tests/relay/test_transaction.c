@@ -5,7 +5,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "proto/rfc5322.h"
+#include "proto/xalloc.h"
 #include "relay/inbound/transaction.h"
+#include "relay/queue/repeats.h"
 #include "relay/report/log.h"
 #include "tests/relay/queue_scene.h"
 #include "tests/support/bytes.h"
@@ -48,13 +51,16 @@ static void on_drain(void *ctx)
 	(void)ctx;
 }
 
-static void on_done(void *ctx, const struct smtp_reply *reply)
+static unsigned n_accepted;
+
+static void on_accepted(void *ctx, const struct smtp_reply *reply)
 {
 	(void)ctx;
 	code = reply->code;
+	n_accepted += code == 250;
 }
 
-static const struct transaction_callbacks callbacks = { on_drain, on_done };
+static const struct transaction_callbacks callbacks = { on_drain, on_accepted };
 
 static struct transaction *begin(const char *sender)
 {
@@ -216,6 +222,73 @@ static void test_refusals(void **state)
 	assert_int_equal(spool_used(scene.services.spool), 0);
 }
 
+/* ---- what is sent again ---- */
+
+#define DATED \
+	"Date: %s\r\nMessage-ID: <1@scanner.example>\r\n" MAIL
+
+static char *dated_mail(void)
+{
+	char date[40];
+
+	rfc5322_date(date, wall_now_ms() / 1000, 0);
+	return xasprintf(DATED, date);
+}
+
+static struct transaction *complete(const char *content)
+{
+	struct transaction *t = begin("<scan@old.example>");
+	struct smtp_reply refusal = { 0 };
+
+	assert_true(recipient(t, "<a@b.example>"));
+	transaction_data(t);
+	/* In pieces: where it is cut makes no other message. */
+	assert_true(transaction_chunk(t, text_make(content, 9), &refusal));
+	assert_true(transaction_chunk(
+		t, text_skip(text_of(content), 9), &refusal));
+	return t;
+}
+
+static bool two_are_accepted(struct queue_scene *s)
+{
+	(void)s;
+	return n_accepted == 2;
+}
+
+static void test_what_is_sent_again_is_taken_once(void **state)
+{
+	struct smtp_data_stats stats = { .octets = 1 };
+	struct smtp_reply reply = { 0 };
+	struct transaction *first, *second;
+	char *content = dated_mail();
+
+	(void)state;
+	listener.drop_repeats = true;
+	scene.services.repeats = repeats_new();
+	n_accepted = 0;
+	first = complete(content);
+	second = complete(content);
+	assert_true(transaction_end(first, &stats, &reply));
+	assert_true(transaction_end(second, &stats, &reply));
+	assert_true(transaction_is_committing(second));
+	queue_scene_until(&scene, two_are_accepted);
+	assert_int_not_equal(transaction_id(first), 0);
+	assert_int_equal(transaction_id(second), 0);
+	transaction_free(&first);
+	transaction_free(&second);
+	/* And once it has been answered. */
+	second = complete(content);
+	assert_false(transaction_end(second, &stats, &reply));
+	assert_int_equal(reply.code, 250);
+	transaction_free(&second);
+	assert_int_equal(queue_total(scene.queue), 1);
+	deliver_all();
+	assert_int_equal(spool_used(scene.services.spool), 0);
+	repeats_free(&scene.services.repeats);
+	listener.drop_repeats = false;
+	free(content);
+}
+
 #define TRANSACTION_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, setup, teardown)
 
@@ -226,6 +299,7 @@ int main(void)
 		TRANSACTION_TEST(test_the_spool_is_empty_again),
 		TRANSACTION_TEST(test_what_is_given_up_leaves_nothing),
 		TRANSACTION_TEST(test_refusals),
+		TRANSACTION_TEST(test_what_is_sent_again_is_taken_once),
 	};
 	int failed;
 
