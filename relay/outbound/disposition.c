@@ -11,9 +11,12 @@ enum { REST_MS = 5 * 60 * 1000 }; /* where the catalogue says nothing */
 
 /* ---- words ---- */
 
+/* A pause that ends by itself, as that of a day's quota, is a rest. */
 static struct disposition from(const struct catalogue_entry *entry,
                                enum disposition_action action)
 {
+	if (action == DISPOSITION_PAUSE && entry->wait_ms > 0)
+		action = DISPOSITION_REST;
 	return (struct disposition){
 		.action = action,
 		.reason = entry->id,

@@ -39,8 +39,8 @@ struct disposition {
 	const char *reason;      /* the catalogue's id */
 	const char *title, *explanation;
 	const char *fix;         /* catalogue_fill_fix() fills it in */
-	int64_t wait_ms;         /* of REST; of PAUSE to the first probe, 0: the
-	                            breaker's own waits */
+	int64_t wait_ms;         /* of REST; of RETRY: not before, 0: as the
+	                            schedule has it */
 };
 
 /* A reply at a stage of a mail transaction; problem: as the client told it. */

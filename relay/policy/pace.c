@@ -1,6 +1,6 @@
 #include "relay/policy/pace.h"
 
-/* More would be less than one message a minute, whatever the limit. */
+/* More would be less than the least, whatever the limit. */
 enum { HALVINGS_MOST = 20 };
 
 /* What is left of the halvings. */
@@ -36,18 +36,21 @@ void pace_slow_down(struct pace *pace, unsigned limit, unsigned sent,
 	if (before == 0)
 		pace->learnt = sent;
 	if (before == 0 || (before < HALVINGS_MOST &&
-			    pace_messages(pace, limit, now_ms) > 1))
+			    pace_messages(pace, limit, now_ms) > PACE_LEAST))
 		pace->halvings++;
 	pace->halved_at = now_ms;
 }
 
 unsigned pace_messages(const struct pace *pace, unsigned limit, uint64_t now_ms)
 {
-	unsigned times = level(pace, now_ms);
+	unsigned times = level(pace, now_ms), slowed;
 
 	if (times == 0)
 		return limit;
-	return halved(limit > 0 ? limit : pace->learnt, times);
+	slowed = halved(limit > 0 ? limit : pace->learnt, times);
+	if (slowed >= PACE_LEAST)
+		return slowed;
+	return limit > 0 && limit < PACE_LEAST ? limit : PACE_LEAST;
 }
 
 unsigned pace_connections(const struct pace *pace, unsigned configured,

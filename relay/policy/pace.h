@@ -6,7 +6,9 @@
  * without another the pace doubles, and again after ten more, until it is what
  * it was.  Refusals that come within a minute of one that halved the pace are
  * of messages that were sent before it was heard of: they only begin the ten
- * minutes anew.  A message a minute by one connection is always left.
+ * minutes anew.  Ten messages a minute, or the limit if that is less, by one
+ * connection are always left: slower than that is not what a provider means,
+ * and its waits are kept besides.
  *
  * An account without a limit learns one: what it had sent in the minute before
  * the refusal.  A wait that the provider announces is not kept here.
@@ -20,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PACE_STEP_MS = 600000, PACE_HEARD_MS = 60000 };
+enum { PACE_STEP_MS = 600000, PACE_HEARD_MS = 60000, PACE_LEAST = 10 };
 
 struct pace {
 	unsigned halvings;

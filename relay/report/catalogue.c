@@ -172,26 +172,32 @@ const struct catalogue_entry *catalogue_at(const struct catalogue *catalogue,
 
 /* ---- the fix ---- */
 
-static const char *next_word(const char *fix, const char *word)
+/* Puts the name in place of the word that fix begins with; how long the word
+ * was, 0: it is another, or the name is not known. */
+static size_t put_name(struct buf *out, const char *fix, const char *word,
+                       const char *name)
 {
-	return word == NULL ? NULL : strstr(fix, word);
+	size_t len = strlen(word);
+
+	if (name == NULL || strncmp(fix, word, len) != 0)
+		return 0;
+	buf_puts(out, name);
+	return len;
 }
 
 void catalogue_fill_fix(struct buf *out, const char *fix, const char *account,
                         const char *address)
 {
-	const char *at, *other;
+	size_t len;
 
-	while ((at = next_word(fix, account ? "ACCOUNT" : NULL)) ||
-	       next_word(fix, address ? "ADDRESS" : NULL)) {
-		other = next_word(fix, address ? "ADDRESS" : NULL);
-		if (at == NULL || (other != NULL && other < at))
-			at = other;
-		buf_append(out, fix, (size_t)(at - fix));
-		buf_puts(out, at == other ? address : account);
-		fix = at + strlen("ACCOUNT");
+	while (*fix != '\0') {
+		len = put_name(out, fix, "ACCOUNT", account);
+		if (len == 0)
+			len = put_name(out, fix, "ADDRESS", address);
+		if (len == 0)
+			buf_putc(out, *fix);
+		fix += len > 0 ? len : 1;
 	}
-	buf_puts(out, fix);
 }
 
 void catalogue_print_fix(struct buf *out, const struct catalogue_entry *entry,

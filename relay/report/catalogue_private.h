@@ -16,7 +16,7 @@ struct catalogue_item {
 	struct catalogue_entry entry;   /* what others hold; it comes first */
 	char **providers;               /* names of presets; none: any */
 	size_t n_providers;
-	unsigned stages;                /* bits of enum catalogue_stage; 0: any */
+	unsigned stages;                /* bits of enum catalogue_stage */
 	int *codes;                     /* a class, a code or CATALOGUE_LOCAL */
 	size_t n_codes;
 	struct catalogue_status_range *statuses;

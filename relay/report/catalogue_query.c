@@ -99,7 +99,8 @@ static bool status_at(struct text text, struct smtp_status *status_r,
 	if (n > 0 && text.data[n - 1] == '.')
 		n--;
 	*len_r = n;
-	return n > 0 && smtp_status_parse(text_make(text.data, n), status_r) > 0;
+	return n > 0 &&
+	       smtp_status_parse(text_make(text.data, n), status_r) > 0;
 }
 
 /* Three digits of a reply, with nothing that makes them part of something

@@ -62,7 +62,8 @@ class Usage(TestCase):
 
     def test_help_names_every_command(self):
         said = lanpost().stdout
-        for command in ("serve", "check", "test", "queue", "providers"):
+        for command in ("serve", "check", "explain", "test", "queue",
+                        "providers"):
             self.assertIn(command, said)
 
     def test_version_is_a_number(self):

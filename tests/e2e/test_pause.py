@@ -298,7 +298,7 @@ wait = 1s
         (lanpost.folder / "catalogue.d").mkdir()
         (lanpost.folder / "catalogue.d/test.ini").write_text(self.ENTRY)
         self.start(lanpost)
-        tokens = self.send(lanpost, 10)
+        tokens = self.send(lanpost, 5)
         self.check_arrived(provider, tokens)
         waits = [int(e["retry_in_ms"]) for e in lanpost.events("throttled")]
         self.assertEqual(waits, [1000, 2000, 4000])

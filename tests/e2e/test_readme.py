@@ -83,6 +83,24 @@ class Readme(TestCase):
                 seen.add(known)
         self.assertEqual(seen - {None}, set(SAID))
 
+    def test_an_entry_of_your_own(self):
+        """It is taken, and explains what the README says it does."""
+        text = README.read_text()
+        entry = re.search(r"(^    \[branch-gateway-closed\]\n(    .*\n)+)",
+                          text, re.M)[1]
+        command = re.search(r"`lanpost (explain) '(550 outside .*?)'`", text)
+        with tempfile.TemporaryDirectory() as folder:
+            own = pathlib.Path(folder, "catalogue.d", "own.ini")
+            own.parent.mkdir()
+            own.write_text(re.sub(r"^    ", "", entry, flags=re.M))
+            done = subprocess.run(
+                [built("lanpost"), "-c", f"{folder}/lanpost.conf",
+                 *command.groups()],
+                text=True, capture_output=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("The gateway takes mail in office hours only",
+                          done.stdout)
+
 
 if __name__ == "__main__":
     main()

@@ -490,16 +490,20 @@ static void test_half_as_fast_and_back(void **state)
 	assert_int_equal(budget_connections(budget, 3, now + SECONDS(5)), 1);
 	now += MINUTES(2);
 	budget_slow_down(budget, now);
-	assert_int_equal(pace_of(budget, now), 7);
-	assert_int_equal(pace_of(budget, now + MINUTES(10) - 1), 7);
+	assert_int_equal(pace_of(budget, now), 10);
+	assert_int_equal(pace_of(budget, now + MINUTES(10) - 1), 10);
 	assert_int_equal(pace_of(budget, now + MINUTES(10)), 15);
 	assert_int_equal(pace_of(budget, now + MINUTES(20)), 30);
 	assert_int_equal(budget_connections(budget, 3, now + MINUTES(20)), 3);
 	for (unsigned i = 0; i < 100; i++)
 		budget_slow_down(budget, now += MINUTES(2));
-	assert_int_equal(pace_of(budget, now), 1);
+	assert_int_equal(pace_of(budget, now), 10);
 	assert_int_equal(budget_connections(budget, 3, now), 1);
 	assert_int_equal(pace_of(budget, now + MINUTES(60)), 30);
+	limits.messages_per_minute = 4; /* which is slow enough */
+	budget_set_limits(budget, &limits);
+	budget_slow_down(budget, now += MINUTES(120));
+	assert_int_equal(pace_of(budget, now), 4);
 	budget_free(&budget);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "relay/config/provider.h"
 #include "relay/outbound/disposition.h"
 #include "relay/report/catalogue.h"
 #include "tests/support/bytes.h"
@@ -19,6 +20,7 @@ static int load(void **state)
 	char *error = NULL;
 
 	(void)state;
+	config.providers = providers_load(NULL, &error);
 	config.catalogue = catalogue_load(NULL, NULL, &error);
 	return config.catalogue == NULL;
 }
@@ -27,6 +29,7 @@ static int unload(void **state)
 {
 	(void)state;
 	catalogue_unref(&config.catalogue);
+	providers_free(&config.providers);
 	return 0;
 }
 
@@ -97,7 +100,7 @@ static const struct {
 	{ AUTH, 454, NULL, "Temporary authentication failure", WAIT },
 	{ AUTH, 535, NULL,
 	  "Authentication failed: Bad username / password", PAUSE },
-	{ AUTH, 451, NULL, "Maximum credits exceeded", PAUSE },
+	{ AUTH, 451, NULL, "Maximum credits exceeded", REST },
 	{ AUTH, 535, "5.7.0", "Authentication failed", PAUSE },
 	{ AUTH, 535, "5.7.8", "Invalid", PAUSE },
 	{ AUTH, 535, "5.7.8", "No authentication type succeeded", PAUSE },
@@ -256,9 +259,9 @@ static const struct {
 	{ DATA_END, 554, "5.2.2",
 	  "mailbox full; STOREDRV.Submission.Exception:QuotaExceededException",
 	  PAUSE },
-	{ DATA_END, 554, "5.2.0", "SubmissionQuotaExceeded", PAUSE },
+	{ DATA_END, 554, "5.2.0", "SubmissionQuotaExceeded", REST },
 	{ DATA_END, 550, "5.1.90",
-	  "reached your daily limit for message recipients", PAUSE },
+	  "reached your daily limit for message recipients", REST },
 	{ DATA_END, 550, "5.7.233",
 	  "tenant external recipient rate limit", REST },
 	{ DATA_END, 550, "5.7.232",
@@ -276,8 +279,8 @@ static const struct {
 	{ RCPT, 550, "5.7.64", "TenantAttribution; Relay Access Denied", PAUSE },
 	{ RCPT, 550, "5.7.68",
 	  "TenantInboundAttribution; Direct Send not allowed", PAUSE },
-	{ MAIL, 550, "5.4.5", "Daily user sending limit exceeded", PAUSE },
-	{ MAIL, 550, "5.4.5", "Daily SMTP relay limit exceeded for", PAUSE },
+	{ MAIL, 550, "5.4.5", "Daily user sending limit exceeded", REST },
+	{ MAIL, 550, "5.4.5", "Daily SMTP relay limit exceeded for", REST },
 	{ MAIL, 550, "5.7.0", "Mail relay denied", PAUSE },
 	{ MAIL, 550, "5.7.0", "Mail Sending denied", PAUSE },
 	{ RCPT, 550, "5.5.3", "Too many recipients for this sender", RETRY },
@@ -290,7 +293,7 @@ static const struct {
 	{ RCPT, 550, "5.7.1", "relaying denied", PAUSE },
 	{ RCPT, 550, NULL, "Relay access denied - please authenticate", PAUSE },
 	{ DATA_END, 554, "5.7.1",
-	  "Message rejected under suspicion of SPAM", PAUSE },
+	  "Message rejected under suspicion of SPAM", REST },
 	{ RCPT, 554, "5.7.1", "Relay access denied", PAUSE },
 	/* Whatever else. */
 	{ DATA_END, 250, "2.0.0", "Ok: queued as 12345", DONE },
@@ -304,7 +307,7 @@ static const struct {
 	{ DATA, 554, "5.5.1", "no valid recipients", FAIL },
 	{ AUTH, 500, NULL, "", PAUSE },
 	{ AUTH, 599, NULL, "", PAUSE },
-	{ AUTH, 421, NULL, "", REST },
+	{ AUTH, 421, NULL, "", WAIT },
 	/* RFC 5321 4.5.3.1.10: 552 to RCPT may mean too many recipients ... */
 	{ RCPT, 552, NULL, "Too many recipients", RETRY },
 	/* ... but no wait makes a message smaller. */
