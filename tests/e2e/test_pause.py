@@ -302,7 +302,7 @@ wait = 1s
         self.check_arrived(provider, tokens)
         waits = [int(e["retry_in_ms"]) for e in lanpost.events("throttled")]
         self.assertEqual(waits, [1000, 2000, 4000])
-        self.assertEqual(self.count(provider, "transactions"), 13)
+        self.assertEqual(self.count(provider, "transactions"), 8)
         self.assertEqual(len(lanpost.events("account-resumed")), 1)
 
 
