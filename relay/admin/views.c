@@ -183,10 +183,21 @@ static const char *obstacle(json_t *accounts, const char *name)
 	return state;
 }
 
+/* The limit that its account has used up, or NULL; a slow disk is none. */
+static const char *used_up(json_t *accounts, const char *name)
+{
+	json_t *account = find_account(accounts, name);
+	const char *limit =
+		json_string_value(json_object_get(account, "held_up_by"));
+
+	return limit == NULL || strcmp(limit, "disk") == 0 ? NULL : limit;
+}
+
 void view_set_waits_for(json_t *row, const struct envelope *envelope,
                         json_t *accounts, int64_t now_ms)
 {
 	const char *state = obstacle(accounts, envelope->account);
+	const char *limit = used_up(accounts, envelope->account);
 	struct buf words = BUF_INIT(2000);
 
 	if (envelope->state == MESSAGE_HELD)
@@ -196,6 +207,9 @@ void view_set_waits_for(json_t *row, const struct envelope *envelope,
 		           envelope->account, state);
 	else if (envelope->next_attempt_ms > now_ms)
 		buf_puts(&words, "its next attempt");
+	else if (limit != NULL)
+		buf_printf(&words, "room in %.40s of account %.200s", limit,
+		           envelope->account);
 	else
 		buf_puts(&words, "its turn");
 	view_set_text(row, "waits_for", buf_string(&words));
@@ -362,6 +376,8 @@ json_t *view_resting_account(const struct account_config *account,
                              const struct config *config,
                              const struct account_record *records, size_t n)
 {
+	static const char *const counts[] = { "waiting", "connections",
+		"delivered", "failed" };
 	const struct account_record *record =
 		find_record(records, n, account->name);
 	struct account_status status = {
@@ -372,6 +388,7 @@ json_t *view_resting_account(const struct account_config *account,
 		.held_up_by = BUDGET_LIMITS,
 	};
 	json_t *row;
+	size_t i;
 
 	if (record != NULL) {
 		status.state = account_state_of(
@@ -383,5 +400,7 @@ json_t *view_resting_account(const struct account_config *account,
 	}
 	row = view_account(&status);
 	view_set_words(row, config, status.reason, account->name, NULL);
+	for (i = 0; i < sizeof counts / sizeof *counts; i++)
+		json_object_set_new(row, counts[i], json_null());
 	return row;
 }

@@ -38,7 +38,7 @@ json_t *view_story(const struct story *story, const struct config *config);
 
 json_t *view_account(const struct account_status *status);
 /* One of a server that does not run: as it is configured, and what was kept of
- * its trouble. */
+ * its trouble; nobody counts. */
 json_t *view_resting_account(const struct account_config *account,
                              const struct config *config,
                              const struct account_record *records, size_t n);

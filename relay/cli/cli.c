@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "proto/xalloc.h"
 
@@ -36,6 +38,8 @@ int cli_usage(const char *command, const char *format, ...)
 }
 
 /* ---- tables ---- */
+
+enum { GAP = 2 };
 
 struct table {
 	FILE *out;
@@ -100,26 +104,62 @@ void table_row(struct table *table, const char *first, ...)
 	free(cells);
 }
 
-static void print_row(struct table *table, size_t row)
+/* 0: it may be as wide as it likes. */
+static size_t width_of_terminal(FILE *out)
 {
-	unsigned column, last = table->columns - 1;
+	struct winsize size;
 
-	for (column = 0; column < last; column++) {
-		const char *cell = table->cells[row + column];
-		size_t gap = table->widths[column] - width_of(cell) + 2;
+	return isatty(fileno(out)) && ioctl(fileno(out), TIOCGWINSZ, &size) == 0
+	               ? size.ws_col : 0;
+}
 
-		fprintf(table->out, "%s%*s", cell, (int)gap, "");
+/* A row goes on in another line where a column would not fit: in the same
+ * place in each, so that the columns stay such. */
+static bool *find_folds(const struct table *table)
+{
+	bool *folds = xcalloc(table->columns, sizeof *folds);
+	size_t room = width_of_terminal(table->out);
+	size_t indent = table->widths[0], used = indent;
+	unsigned column;
+
+	for (column = 1; room > 0 && column < table->columns; column++) {
+		folds[column] = used > indent &&
+		                used + GAP + table->widths[column] > room;
+		if (folds[column])
+			used = indent;
+		used += GAP + table->widths[column];
 	}
-	fprintf(table->out, "%s\n", table->cells[row + last]);
+	return folds;
+}
+
+static void print_row(struct table *table, size_t row, const bool *folds)
+{
+	const char *cell = table->cells[row];
+	size_t gap;
+	unsigned column;
+
+	fputs(cell, table->out);
+	for (column = 1; column < table->columns; column++) {
+		gap = table->widths[column - 1] - width_of(cell) + GAP;
+		if (folds[column]) {
+			putc('\n', table->out);
+			gap = table->widths[0] + GAP;
+		}
+		cell = table->cells[row + column];
+		fprintf(table->out, "%*s%s", (int)gap, "", cell);
+	}
+	putc('\n', table->out);
 }
 
 void table_free(struct table **table_p)
 {
 	struct table *table = *table_p;
+	bool *folds = find_folds(table);
 	size_t i;
 
 	for (i = 0; i < table->n_cells; i += table->columns)
-		print_row(table, i);
+		print_row(table, i, folds);
+	free(folds);
 	for (i = 0; i < table->n_cells; i++)
 		free(table->cells[i]);
 	free(table->cells);

@@ -43,7 +43,9 @@ struct config *cli_load_config(struct cli *cli, bool quiet);
 int cli_usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Columns of text, each as wide as its widest cell; NULL ends a row's cells. */
+/* Columns of text, each as wide as its widest cell; NULL ends a row's cells.
+ * On a terminal that is too narrow a row goes on in further lines, behind the
+ * first column; elsewhere it is one line. */
 struct table;
 struct table *table_new(FILE *out, unsigned columns);
 void table_row(struct table *table, const char *first, ...)

@@ -205,6 +205,18 @@ entry_of_id(const struct catalogue *catalogue, struct request *request)
 	return entry;
 }
 
+/* Line ends, of whatever system, are blanks where the reply is shown. */
+static void join_lines(struct buf *pasted)
+{
+	char *text = buf_len(pasted) > 0 ? (char *)buf_string(pasted) : NULL;
+	size_t i;
+
+	for (i = 0; text != NULL && i < buf_len(pasted); i++) {
+		if (text[i] == '\r' || text[i] == '\n')
+			text[i] = ' ';
+	}
+}
+
 static int answer(const struct catalogue *catalogue, struct request *request)
 {
 	const struct catalogue_entry *entry = entry_of_id(catalogue, request);
@@ -224,6 +236,7 @@ static int answer(const struct catalogue *catalogue, struct request *request)
 		query.stage = request->stage;
 	if (!is_id)
 		entry = catalogue_find(catalogue, &query);
+	join_lines(&request->pasted);
 	if (request->json)
 		print_json(entry, request->provider);
 	else

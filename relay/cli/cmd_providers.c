@@ -229,7 +229,7 @@ static int list_text(const struct providers *providers)
 	for (size_t i = 0; (provider = providers_at(providers, i)); i++)
 		add_row(table, provider);
 	table_free(&table);
-	puts("\n-  not published    ?  not certain: no mail waits for it\n"
+	puts("\n-  not published    ?  not certain, and not enforced\n"
 	     "Take one with provider = NAME in [account]; "
 	     "\"lanpost providers NAME\" tells more.");
 	return EX_OK;
@@ -284,6 +284,29 @@ static void show_origin(const struct provider *provider)
 	}
 }
 
+static bool is_given(const char *text)
+{
+	return text && *text;
+}
+
+/* Is there a question mark behind anything? */
+static bool has_doubts(const struct provider *provider)
+{
+	size_t i;
+
+	for (i = 0; i < LIMITS; i++) {
+		if (limit_of(provider, i) > 0 && *doubt(provider, limits[i].name))
+			return true;
+	}
+	for (i = 0; i < CHECKS; i++) {
+		if (check_of(provider, i) &&
+		    *doubt(provider, sender_checks[i].name))
+			return true;
+	}
+	return provider->max_message_size > 0 &&
+	       *doubt(provider, "max_message_size");
+}
+
 static int show_text(const struct provider *provider)
 {
 	struct buf line = BUF_INIT(512);
@@ -311,11 +334,13 @@ static int show_text(const struct provider *provider)
 		show_check(provider, i);
 	if (provider->grant)
 		print_paragraph("to send as another", provider->grant);
-	print_paragraph("notes", provider->notes);
-	print_paragraph("page", provider->page);
+	if (is_given(provider->notes))
+		print_paragraph("notes", provider->notes);
+	if (is_given(provider->page))
+		print_paragraph("page", provider->page);
 	show_origin(provider);
-	if (provider->uncertain)
-		puts("\n?  not certain: no mail waits for it");
+	if (has_doubts(provider))
+		puts("\n?  not certain, and not enforced");
 	buf_free(&line);
 	return EX_OK;
 }

@@ -61,6 +61,15 @@ static const char *limit_words(const char *key)
 	return key;
 }
 
+/* Without a server nobody counts. */
+static void add_count(struct row_cells *cells, json_t *count)
+{
+	if (json_is_integer(count))
+		row_number(cells, json_integer_value(count));
+	else
+		row_cell(cells, NULL, 1);
+}
+
 static void add_account(struct table *table, json_t *account, int64_t now_s)
 {
 	struct row_cells cells;
@@ -69,9 +78,9 @@ static void add_account(struct table *table, json_t *account, int64_t now_s)
 	row_cell(&cells, member_text(account, "name"), 20);
 	row_cell(&cells, member_text(account, "host"), 40);
 	row_cell(&cells, member_text(account, "state"), 20);
-	row_number(&cells, member_number(account, "waiting"));
-	row_number(&cells, member_number(account, "delivered"));
-	row_number(&cells, member_number(account, "failed"));
+	add_count(&cells, json_object_get(account, "waiting"));
+	add_count(&cells, json_object_get(account, "delivered"));
+	add_count(&cells, json_object_get(account, "failed"));
 	row_time(&cells, member_text(account, "last_success"), now_s);
 	row_cells_end(&cells, table);
 }
@@ -111,30 +120,49 @@ static void tell_trouble(json_t *account, struct buf *text, int64_t now_s)
 	buf_clear(text);
 }
 
-/* "default: 12 of 30 messages a minute left; ..." */
-static void tell_budgets(json_t *account)
+/* "12 of 30 messages a minute, ..."; its mail may wait for more. */
+static void add_budgets(struct buf *text, json_t *account)
 {
 	json_t *budgets = json_object_get(account, "budgets"), *budget;
-	const char *held_up = member_text(account, "held_up_by");
-	const char *key, *before = ": ";
+	const char *key, *before = "";
 
-	if (json_object_size(budgets) == 0)
-		return;
-	terminal_print(stdout, member_text(account, "name"));
 	json_object_foreach(budgets, key, budget) {
-		printf("%s%lld of %lld %s left%s", before,
-		       (long long)member_number(budget, "left"),
-		       (long long)member_number(budget, "limit"),
-		       limit_words(key),
-		       json_is_true(json_object_get(budget, "slowed"))
-		               ? " (slowed)" : "");
-		before = "; ";
+		buf_printf(text, "%s%lld of %lld %s%s", before,
+		           (long long)member_number(budget, "left"),
+		           (long long)member_number(budget, "limit"),
+		           limit_words(key),
+		           json_is_true(json_object_get(budget, "slowed"))
+		                   ? " (slowed)" : "");
+		before = ", ";
 	}
-	if (held_up != NULL)
-		printf("; goes on in %lld s",
-		       (long long)(member_number(account, "goes_on_in_ms") +
-		                   999) / 1000);
-	putchar('\n');
+	if (member_text(account, "held_up_by") == NULL)
+		return;
+	buf_puts(text, "; mail goes on in ");
+	terminal_duration(text, member_number(account, "goes_on_in_ms"));
+}
+
+static void tell_budgets(json_t *accounts, struct buf *text)
+{
+	const char *before = "\nLeft of the limits\n";
+	struct buf name = BUF_INIT(LINE_MAX);
+	json_t *account;
+	size_t i;
+
+	json_array_foreach(accounts, i, account) {
+		add_budgets(text, account);
+		if (buf_len(text) == 0)
+			continue;
+		fputs(before, stdout);
+		before = "";
+		buf_puts(&name, "  ");
+		terminal_append(&name, member_text(account, "name"), 60);
+		buf_puts(&name, "  ");
+		terminal_paragraph(stdout, INDENT, buf_string(&name),
+		                   buf_string(text));
+		buf_clear(&name);
+		buf_clear(text);
+	}
+	buf_free(&name);
 }
 
 static void tell_accounts(json_t *accounts, struct buf *text, int64_t now_s)
@@ -150,10 +178,10 @@ static void tell_accounts(json_t *accounts, struct buf *text, int64_t now_s)
 		add_account(table, account, now_s);
 	table_free(&table);
 	json_array_foreach(accounts, i, account) {
-		tell_budgets(account);
 		if (!is_well(account))
 			tell_trouble(account, text, now_s);
 	}
+	tell_budgets(accounts, text);
 }
 
 /* ---- queue and failures ---- */

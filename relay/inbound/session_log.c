@@ -36,6 +36,16 @@ struct parties {
 	char *from, *to; /* owned */
 };
 
+/* The provider's verdict is about a message that the queue has had. */
+static const char *id_of_queued(const struct session *session,
+                                char text[static MESSAGE_ID_TEXT])
+{
+	message_id id = session->transaction == NULL
+	                        ? 0 : transaction_queued_id(session->transaction);
+
+	return id == 0 ? NULL : message_id_print(id, text);
+}
+
 static void find_parties(const struct session *session,
                          const struct remark *remark, bool is_data,
                          char id[static MESSAGE_ID_TEXT],
@@ -46,6 +56,8 @@ static void find_parties(const struct session *session,
 	if (envelope == NULL && is_data)
 		envelope = session->refused;
 	*parties_r = (struct parties){ 0 };
+	if (envelope == NULL && is_data)
+		parties_r->id = id_of_queued(session, id);
 	if (envelope == NULL) {
 		if (remark->address.data != NULL)
 			parties_r->from = text_dup(remark->address);

@@ -17,6 +17,11 @@ const struct envelope *transaction_envelope(const struct transaction *t)
 	return t->draft;
 }
 
+message_id transaction_queued_id(const struct transaction *t)
+{
+	return t->draft == NULL ? t->first : 0;
+}
+
 bool transaction_is_behind(const struct transaction *t)
 {
 	return t->behind;

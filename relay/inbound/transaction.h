@@ -80,5 +80,7 @@ struct envelope *transaction_drop(struct transaction **transaction);
 /* For the log; NULL once the queue has it. */
 const struct envelope *
 transaction_envelope(const struct transaction *transaction);
+/* Of the first message, once the queue has it; before that 0. */
+message_id transaction_queued_id(const struct transaction *transaction);
 
 #endif

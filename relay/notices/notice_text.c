@@ -187,16 +187,25 @@ static void put_expiry(struct tale *tale)
 	buf_free(&period);
 }
 
+static const char *account_of(const struct notice_case *one)
+{
+	return one->account ? one->account : one->envelope->account;
+}
+
+static const char *username_of(const struct config *config, const char *name)
+{
+	const struct account_config *account =
+		name ? config_account(config, name) : NULL;
+
+	return account ? account->username : NULL;
+}
+
 static void put_entry(struct tale *tale, const struct catalogue_entry *entry)
 {
-	const struct account_config *account = NULL;
 	struct buf fix = BUF_INIT(4096);
-	const char *name = tale->one->account ? tale->one->account
-					       : tale->envelope->account;
 
-	if (name != NULL)
-		account = config_account(tale->config, name);
-	catalogue_print_fix(&fix, entry, account ? account->username : NULL,
+	catalogue_print_fix(&fix, entry,
+			    username_of(tale->config, account_of(tale->one)),
 			    *tale->envelope->reverse_path
 				    ? tale->envelope->reverse_path
 				    : NULL);
@@ -353,9 +362,33 @@ char *notice_subject_failure(const struct notice_case *one)
 
 /* ---- many messages ---- */
 
+/* The account of all that are listed with this reason; NULL: there are several,
+ * or none is known. */
+static const char *only_account(const struct notice_digest *digest,
+				const char *reason)
+{
+	const char *only = NULL;
+	size_t i;
+
+	for (i = 0; i < digest->n_cases; i++) {
+		const struct notice_case *one = &digest->cases[i];
+		const char *its = account_of(one);
+
+		if (one->envelope->reason == NULL ||
+		    strcmp(one->envelope->reason, reason) != 0)
+			continue;
+		if (its == NULL || (only != NULL && strcmp(only, its) != 0))
+			return NULL;
+		only = its;
+	}
+	return only;
+}
+
 static void put_reason(struct notice_write *write, const struct config *config,
+		       const struct notice_digest *digest,
 		       const struct notice_reason *reason)
 {
+	struct buf fix = BUF_INIT(4096);
 	const struct catalogue_entry *entry =
 		reason->reason
 			? catalogue_by_id(config->catalogue, reason->reason)
@@ -366,9 +399,13 @@ static void put_reason(struct notice_write *write, const struct config *config,
 		notice_write_paragraph(write, "%zu: %s", reason->n, name);
 		return;
 	}
+	catalogue_print_fix(&fix, entry,
+			    username_of(config, only_account(digest, name)),
+			    NULL);
 	notice_write_paragraph(write, "%zu: %s (%s). %s What to do: %s",
 			       reason->n, entry->title, name,
-			       entry->explanation, entry->fix);
+			       entry->explanation, buf_string(&fix));
+	buf_free(&fix);
 }
 
 static void put_reasons(struct notice_write *write, const struct config *config,
@@ -377,7 +414,7 @@ static void put_reasons(struct notice_write *write, const struct config *config,
 	size_t i, n = 0;
 
 	for (i = 0; i < digest->n_reasons; i++) {
-		put_reason(write, config, &digest->reasons[i]);
+		put_reason(write, config, digest, &digest->reasons[i]);
 		n += digest->reasons[i].n;
 	}
 	if (n < digest->n)

@@ -93,6 +93,8 @@ class Usage(TestCase):
             self.assertEqual(said.returncode, OK, said.stderr)
             for word in words:
                 self.assertIn(word, said.stdout)
+            self.assertNotRegex(said.stdout, r"(?m)^[a-z ]+ $")
+            self.assertEqual("not enforced" in said.stdout, preset == "gmail")
         said = server.command("check")
         self.assertEqual(said.returncode, OK, said.stderr)
         self.assertRegex(said.stdout, r"messages_per_minute = 9 .*preset intern")

@@ -75,10 +75,10 @@ class Answers(Control):
                 ("DELETE", f"/api/v1/messages/{UNKNOWN_ID}", 405, "GET"),
                 ("BREW", "/healthz", 405, "GET"),
                 ("GET", f"/api/v1/messages/{UNKNOWN_ID}", 404, UNKNOWN_ID),
-                ("GET", "/api/v1/messages/zzz", 400, "zzz"),
-                ("GET", "/api/v1/messages/%1b%5b2J", 400, "no id"),
+                ("GET", "/api/v1/messages/zzz", 404, "zzz"),
+                ("GET", "/api/v1/messages/%1b%5b2J", 404, "no id"),
                 ("GET", f"/api/v1/history?id={UNKNOWN_ID}", 404, UNKNOWN_ID),
-                ("GET", "/api/v1/history?id=zzz", 400, "zzz"),
+                ("GET", "/api/v1/history?id=zzz", 404, "zzz"),
                 ("GET", "/api/v1/history?since=yore", 400, "yore"),
                 ("GET", "/api/v1/history?status=lost", 400, "delivered"),
                 ("GET", "/api/v1/history?limit=0", 400, "limit"),
@@ -92,7 +92,7 @@ class Answers(Control):
                 ("POST", f"/api/v1/queue/{UNKNOWN_ID}/hold", 404, UNKNOWN_ID),
                 ("POST", f"/api/v1/queue/{UNKNOWN_ID}/delete", 404,
                  UNKNOWN_ID),
-                ("POST", "/api/v1/queue/zzz/retry", 400, "zzz"),
+                ("POST", "/api/v1/queue/zzz/retry", 404, "zzz"),
                 ("POST", "/api/v1/queue//hold", 404, "nothing"),
                 ("POST", "/api/v1/accounts/nobody/pause", 404, "nobody"),
                 ("POST", "/api/v1/accounts/a%2Fb/resume", 404, "a/b")):
@@ -101,6 +101,7 @@ class Answers(Control):
                 self.assertEqual(got, status, answer)
                 self.assertIn(word, answer["error"])
                 self.assertIn("fix", answer)
+                self.assertNotIn("%%", answer["fix"] or "")
         self.assertEqual(lanpost.ask("/healthz")[0], 200)
 
     def test_wrong_methods_are_told_the_right_one(self):

@@ -68,6 +68,13 @@ class Explain(TestCase):
         for line in text.splitlines():
             self.assertLessEqual(len(line), 80, line)
 
+    def test_the_line_ends_of_any_system(self):
+        for end in ("\n", "\r\n", "\r"):
+            text = self.explain(pasted=f"550-5.7.26 This mail{end}"
+                                       f"550 5.7.26 has been blocked{end}")
+            self.assertRegex(text, r"^reply +550-5.7.26 This mail +550 5.7.26 "
+                                   r"has been blocked\n")
+
     def test_wherever_it_was_copied_from(self):
         for pasted in (
                 TENANT,

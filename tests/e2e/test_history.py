@@ -1,11 +1,18 @@
 """What became of each message: found by each filter, told as a whole story,
 with a server and, from the database, without one."""
 
+import fcntl
 import json
+import os
+import pty
+import struct
+import subprocess
+import termios
 
 from e2e_devices import scan
 from e2e_providers import USER, PracticeProvider
-from lanpost_e2e import Lanpost, TestCase, main
+from e2e_tools import built
+from lanpost_e2e import DEADLINE, Lanpost, TestCase, main
 
 OK, USAGE, UNAVAILABLE = 0, 64, 69
 
@@ -51,6 +58,30 @@ class History(TestCase):
 
     def history(self, *arguments, check=OK):
         return self.lanpost.command("history", *arguments, check=check)
+
+    def on_terminal(self, columns, *arguments):
+        """The lines of it on a terminal that is so wide."""
+        ours, its = pty.openpty()
+        fcntl.ioctl(its, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", 24, columns, 0, 0))
+        subprocess.run([built("lanpost"), "-c", self.lanpost.config,
+                        "history", *arguments], stdin=subprocess.DEVNULL,
+                       stdout=its, env=self.lanpost.environment, check=True,
+                       timeout=DEADLINE)
+        os.close(its)
+        with open(ours, "rb", buffering=0) as terminal:
+            return terminal.read(65536).decode().splitlines()
+
+    def test_a_narrow_terminal(self):
+        """All that is told, in columns, and no line beyond the edge."""
+        wide = self.on_terminal(500, "--limit", "3")
+        narrow = self.on_terminal(80, "--limit", "3")
+        self.assertEqual(len(wide), 4, wide)
+        self.assertGreater(len(narrow), 4)
+        self.assertLessEqual(max(map(len, narrow)), 80, narrow)
+        self.assertEqual(" ".join(narrow).split(), " ".join(wide).split())
+        self.assertEqual(narrow[1].index(narrow[1].split()[0]),
+                         wide[0].index(wide[0].split()[1]), narrow)
 
     def found(self, *arguments):
         rows = json.loads(self.history("--json", *arguments).stdout)
@@ -100,7 +131,7 @@ class Search(History):
                 (("--limit",), USAGE, "--limit"),
                 (("--form", "x"), USAGE, "--form"),
                 (("something",), USAGE, "something"),
-                (("--id", "zzz"), USAGE, "zzz"),
+                (("--id", "zzz"), UNAVAILABLE, "zzz"),
                 (("--id", "1m7y1t68wxm5b"), UNAVAILABLE, "1m7y1t68wxm5b"),
                 (("--id", "1m7y1t68wxm5b", "--json"), UNAVAILABLE,
                  "1m7y1t68wxm5b")):

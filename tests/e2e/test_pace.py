@@ -47,8 +47,13 @@ class Pace(TestCase):
         self.assertEqual((budget["limit"], budget["left"]), (600, 0))
         self.assertEqual(account["held_up_by"], "messages_per_minute")
         self.assertGreater(account["waiting"], 0)
-        self.assertIn("of 600 messages a minute left",
-                      lanpost.command("status", check=0).stdout)
+        said = lanpost.command("status", check=0).stdout
+        self.assertRegex(said, r"\nLeft of the limits\n  default +\d+ of 600 "
+                         "messages a minute")
+        self.assertRegex(said, r"; mail\s+goes\s+on\s+in\s+\d")
+        rows = json.loads(lanpost.command("queue", "--json", check=0).stdout)
+        self.assertIn("room in messages_per_minute of account default",
+                      {row["waits_for"] for row in rows})
         lanpost.wait_event("delivered", count=1000)
         self.assertEqual(len(provider.arrived()), 1000)
         self.assertEqual(len(lanpost.events("throttled")), 1)

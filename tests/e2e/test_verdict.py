@@ -70,6 +70,8 @@ class Verdicts(TestCase):
                 self.assertTrue(text.startswith(status + " "), text)
                 failed = lanpost.wait_event("failed", told="device")
                 self.assertIn(failed["reason"], text)
+                self.assertEqual(lanpost.wait_event("rejected")["id"],
+                                 failed["id"])
                 self.assertEqual(self.states(lanpost), [5])
                 self.assertEqual(lanpost.events("deferred"), [])
                 queue = lanpost.command("queue", "--json", check=0).stdout

@@ -100,6 +100,8 @@ static struct config *load(const char *notify, const char *postmaster)
 	char *const environment[] = {
 		(char *)"LANPOST_ACCOUNT_HOST=127.0.0.1",
 		(char *)"LANPOST_ACCOUNT_TLS=none",
+		(char *)"LANPOST_ACCOUNT_USERNAME=relay@contoso.com",
+		(char *)"LANPOST_ACCOUNT_PASSWORD=secret",
 		(char *)"LANPOST_ACCOUNT_SENDERS=relay@contoso.com",
 		(char *)"LANPOST_RELAY_HOSTNAME=relay.example",
 		by,
@@ -629,6 +631,24 @@ static void test_twenty_an_hour_and_a_digest(void **state)
 	assert_int_equal(digests(), 1);
 }
 
+/* What mends it is told with the account's user name. */
+static void test_a_digest_names_the_account(void **state)
+{
+	char *text;
+
+	(void)state;
+	flood(40, now_ms, "s@a.com");
+	change("UPDATE message SET reason = 'm365-send-as-denied-5760'");
+	pass(0);
+	pass(6 * MINUTE);
+	assert_int_equal(digests(), 1);
+	text = newest_notice();
+	assert_has(text, "Add-RecipientPermission");
+	assert_has(text, "relay@contoso.com. Or");
+	assert_null(strstr(text, "ACCOUNT"));
+	free(text);
+}
+
 static void test_a_restart_begins_no_new_hour(void **state)
 {
 	(void)state;
@@ -865,6 +885,7 @@ int main(void)
 		TEST(test_a_large_message),
 		TEST(test_told_early_and_at_the_end),
 		TEST(test_twenty_an_hour_and_a_digest),
+		TEST(test_a_digest_names_the_account),
 		TEST(test_a_restart_begins_no_new_hour),
 		TEST(test_ten_thousand),
 		TEST(test_each_sender),

@@ -118,6 +118,12 @@ static void test_what_it_waits_for(void **state)
 	(void)state;
 	assert_waits_for(e, NULL, "its turn");
 	assert_waits_for(e, accounts, "its turn");
+	json_object_set_new(account, "held_up_by", json_string("disk"));
+	assert_waits_for(e, accounts, "its turn");
+	json_object_set_new(account, "held_up_by",
+	                    json_string("messages_per_day"));
+	assert_waits_for(e, accounts,
+	                 "room in messages_per_day of account default");
 	e->next_attempt_ms = some_time + 1;
 	assert_waits_for(e, accounts, "its next attempt");
 	json_object_set_new(account, "state", json_string("paused"));
@@ -182,6 +188,8 @@ static void test_an_account_without_a_server(void **state)
 	assert_string_equal(get(view, "state"), "paused");
 	assert_string_equal(get(view, "reply"), "535 no");
 	assert_string_equal(get(view, "since"), "2023-11-14T22:13:20Z");
+	assert_true(json_is_null(json_object_get(view, "waiting")));
+	assert_true(json_is_null(json_object_get(view, "delivered")));
 	json_decref(view);
 	record.account = (char *)"another";
 	view = view_resting_account(&config->accounts[0], config, &record, 1);
