@@ -197,6 +197,9 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	X(DROP_MESSAGE, "DELETE FROM message WHERE id = ?")               \
 	/* recovery */                                                    \
 	X(GET_NEWEST, "SELECT max(id) FROM message")                      \
+	/* by the clock of its time; ids never go back */                 \
+	X(GET_NEWEST_MS, "SELECT ifnull((SELECT received_ms FROM message" \
+	  " ORDER BY id DESC LIMIT 1), 0)")                               \
 	X(GET_FILES, "SELECT id, size FROM message"                       \
 	  " WHERE body = 2 AND state IN (0, 3)")                          \
 	X(GET_BROKEN, "SELECT id FROM message AS m"                       \
@@ -211,7 +214,7 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " expires_ms = max(expires_ms + ?1, 1), next_attempt_ms ="      \
 	  " CASE WHEN next_attempt_ms = 0 THEN 0"                         \
 	  " ELSE max(next_attempt_ms + ?1, 1) END"                        \
-	  " WHERE state IN (0, 3)")                                       \
+	  " WHERE state IN (0, 3) AND (expires_ms > received_ms OR ?2)")  \
 	X(REPRIEVE, "UPDATE message SET expires_ms = ?2"                  \
 	  " WHERE state = 0 AND expires_ms <= ?1")                        \
 	X(GET_QUEUED_SUM, "SELECT count(*), total(size) FROM message"     \
