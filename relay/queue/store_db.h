@@ -113,10 +113,11 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE state = 0 UNION ALL "                                   \
 	  "SELECT id FROM message INDEXED BY message_held"                \
 	  " WHERE state = 3 ORDER BY 1")                                  \
-	/* notices */                                                     \
+	/* notices; made by a clock that was ahead, they count no longer */ \
 	X(GET_NOTICES_MADE, "SELECT is_notice, received_ms FROM message"  \
-	  " WHERE is_notice > 0 AND received_ms > ? ORDER BY received_ms" \
-	  " LIMIT ?")                                                     \
+	  " WHERE is_notice > 0 AND received_ms > ?1"                     \
+	  " AND received_ms < ?1 + 7200000 ORDER BY received_ms"          \
+	  " LIMIT ?2")                                                     \
 	X(COUNT_NOTICES_DUE, "SELECT count(*) FROM (SELECT 1 FROM message" \
 	  " WHERE notice = 1 LIMIT ?)")                                   \
 	X(GET_NOTICES_SINCE, "SELECT ifnull(min(finished_ms), 0)"         \
