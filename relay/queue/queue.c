@@ -268,6 +268,7 @@ void queue_add(struct queue *queue, struct envelope **envelope, char *bytes)
 static void update_envelope(struct envelope *envelope,
                             const struct outcome *outcome)
 {
+	unsigned attempt = envelope->attempts + (outcome->started_ms != 0);
 	size_t i;
 
 	envelope->state = outcome->state;
@@ -287,6 +288,7 @@ static void update_envelope(struct envelope *envelope,
 		free(recipient->reason);
 		recipient->reason = xstrdup(outcome->recipients[i].reason);
 		recipient->finished_ms = outcome->recipients[i].finished_ms;
+		recipient->tried = attempt;
 	}
 }
 
