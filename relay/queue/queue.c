@@ -222,7 +222,7 @@ void queue_start(struct queue *queue)
 
 /* ---- a clock that jumps ---- */
 
-static void shift(struct envelope *envelope, int64_t by_ms)
+void envelope_shift(struct envelope *envelope, int64_t by_ms)
 {
 	envelope->expires_ms += by_ms;
 	if (envelope->next_attempt_ms != 0)
@@ -237,8 +237,9 @@ void queue_rebase(struct queue *queue, int64_t by_ms)
 	for (i = 0; i < BUCKETS; i++) {
 		message = queue->buckets[i];
 		for (; message != NULL; message = message->same_bucket) {
-			if (message->envelope != NULL)
-				shift(message->envelope, by_ms);
+			envelope_shift(message->envelope, by_ms);
+			if (message->change != NULL)
+				message->change->moved_ms += by_ms;
 		}
 	}
 	queue->outdated = queue->loading;

@@ -46,6 +46,7 @@ TAILQ_HEAD(message_list, message);
 struct change {
 	enum list from;                 /* where the message was */
 	bool is_stub;                   /* nothing but its id is in memory */
+	int64_t moved_ms;               /* the clock has jumped meanwhile */
 	queue_change_cb done;
 	void *ctx;
 };
@@ -89,6 +90,8 @@ void message_drop_bytes(struct message *message);
  * any case. */
 void queue_admit(struct queue *queue, struct envelope **envelope);
 void queue_load_more(struct queue *queue);
+/* Its waits and expiry move. */
+void envelope_shift(struct envelope *envelope, int64_t by_ms);
 
 /* ---- queue_lanes.c ---- */
 
