@@ -544,8 +544,10 @@ static void forget_failed(struct repeats *repeats,
 	size_t i;
 
 	for (i = 0; i < outcome->n_recipients; i++) {
-		if (outcome->recipients[i].state == RECIPIENT_FAILED)
+		if (outcome->recipients[i].state == RECIPIENT_FAILED) {
 			repeats_forget(repeats, outcome->id);
+			return;
+		}
 	}
 }
 
