@@ -238,6 +238,7 @@ void queue_rebase(struct queue *queue, int64_t by_ms)
 		message = queue->buckets[i];
 		for (; message != NULL; message = message->same_bucket) {
 			envelope_shift(message->envelope, by_ms);
+			message->moved_ms += by_ms;
 			if (message->change != NULL)
 				message->change->moved_ms += by_ms;
 		}

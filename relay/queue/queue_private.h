@@ -33,6 +33,7 @@ struct message {
 	struct account_lane *lane;      /* READY, or where it was last */
 	struct lane_entry turn;         /* READY */
 	unsigned told_outage;
+	int64_t moved_ms;               /* by jumps of the clock */
 	TAILQ_ENTRY(message) link;      /* SAVING */
 	struct heap_node due;           /* WAITING, monotonic ms */
 	struct message *same_bucket;
