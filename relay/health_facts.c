@@ -47,7 +47,7 @@ static void ask_queue(const struct services *services,
 	queue_waiting(services->queue, NULL, 0, &waiting);
 	facts->waiting = waiting.n;
 	facts->oldest_ms =
-		waiting.n > 0 ? wall_now_ms() - waiting.received_ms : 0;
+		waiting.n > 0 ? steady_now_ms() - waiting.received_ms : 0;
 	facts->queue_age_ms = services->config->relay.alert_queue_age_ms;
 }
 

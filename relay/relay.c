@@ -388,12 +388,16 @@ static void drain(struct relay *relay, int signum)
 	stop_if_done(relay);
 }
 
+/* What is stopping begins nothing anew: pools that a reload makes would send.
+ */
 static void on_signal(void *ctx, int signum)
 {
-	if (signum == SIGHUP)
-		reload(ctx);
-	else
-		drain(ctx, signum);
+	struct relay *relay = ctx;
+
+	if (signum != SIGHUP)
+		drain(relay, signum);
+	else if (!relay->draining)
+		reload(relay);
 }
 
 /* ---- starting ---- */

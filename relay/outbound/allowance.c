@@ -33,6 +33,7 @@ struct allowance {
 	struct row_list rows;   /* the newest last; only that is taken from */
 	TAILQ_HEAD(, allowance_watch) watches;
 	struct timer *timer;    /* the end of the newest row */
+	struct timer *freed;    /* something was given back: who waits? */
 	TAILQ_ENTRY(allowance) link;
 };
 
@@ -128,6 +129,11 @@ static void tell_watches(struct allowance *allowance)
 		next = TAILQ_NEXT(watch, link);
 		watch->on_reserved(watch->ctx);
 	}
+}
+
+static void on_freed(void *ctx)
+{
+	tell_watches(ctx);
 }
 
 static void on_durable(void *ctx, const char *error, bool full)
@@ -233,6 +239,7 @@ void ticket_give_back(struct ticket *ticket)
 	budget_give_back(ticket->allowance->budget, ticket->recipients);
 	if (ticket->row != NULL)
 		lease_give_back(&ticket->row->lease, ticket->recipients);
+	timer_start(ticket->allowance->freed, 0);
 	end(ticket);
 }
 
@@ -301,6 +308,7 @@ static struct allowance *find_or_make(struct allowances *all, const char *key)
 	allowance->key = xstrdup(key);
 	allowance->budget = budget_new(&none);
 	allowance->timer = timer_new(all->services->loop, on_timer, allowance);
+	allowance->freed = timer_new(all->services->loop, on_freed, allowance);
 	TAILQ_INIT(&allowance->rows);
 	TAILQ_INIT(&allowance->watches);
 	TAILQ_INSERT_TAIL(&all->list, allowance, link);
@@ -395,6 +403,7 @@ void allowances_stop(struct allowances *allowances)
 
 	TAILQ_FOREACH (allowance, &allowances->list, link) {
 		timer_stop(allowance->timer);
+		timer_stop(allowance->freed);
 		for (row = TAILQ_FIRST(&allowance->rows); row; row = next) {
 			next = TAILQ_NEXT(row, link);
 			if (row->state == ROW_DURABLE &&
@@ -412,6 +421,7 @@ static void allowance_free(struct allowance *allowance)
 	while ((row = TAILQ_FIRST(&allowance->rows)) != NULL)
 		row_free(row);
 	timer_free(&allowance->timer);
+	timer_free(&allowance->freed);
 	budget_free(&allowance->budget);
 	free(allowance->key);
 	free(allowance);

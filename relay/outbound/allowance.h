@@ -74,7 +74,8 @@ enum allowance_answer allowance_take(struct allowance *allowance,
 void ticket_spend(struct ticket *ticket);
 void ticket_give_back(struct ticket *ticket);
 
-/* Told when a reservation is on disk, or could not be. */
+/* Told when a reservation is on disk, or could not be; and soon after a ticket
+ * was given back, for which another account may wait. */
 struct allowance_watch {
 	void (*on_reserved)(void *ctx);
 	void *ctx;

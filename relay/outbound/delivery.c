@@ -23,7 +23,7 @@ struct delivery {
 	struct upstream_job job;
 	struct upstream *upstream;     /* while the body is handed over */
 	size_t share;                  /* of the recipients that are queued */
-	bool only_fresh;               /* those that have not been tried */
+	enum recipient_turn turn;      /* of these */
 	const char **addresses;        /* of the transaction */
 	size_t *recipients;            /* their places in the envelope */
 	char *host;
@@ -166,38 +166,37 @@ static bool fill_header(struct delivery *delivery)
 	return rewrite_header(&delivery->header, header, &rewrite);
 }
 
-/* Queued, and never tried so far. */
-static bool is_fresh(const struct recipient *recipient)
-{
-	return recipient->state == RECIPIENT_QUEUED && recipient->reply == NULL;
-}
-
-static size_t count_fresh(const struct envelope *envelope)
+static size_t count_turn(const struct envelope *envelope,
+                         enum recipient_turn turn)
 {
 	size_t i, n = 0;
 
 	for (i = 0; i < envelope->n_recipients; i++)
-		n += is_fresh(&envelope->recipients[i]);
+		n += envelope_turn(envelope, i) == turn;
 	return n;
+}
+
+static enum recipient_turn whose_turn(const struct envelope *envelope)
+{
+	enum recipient_turn turn = TURN_FIRST;
+
+	while (turn < TURN_OVER && count_turn(envelope, turn) == 0)
+		turn++;
+	return turn;
 }
 
 size_t delivery_share(const struct envelope *envelope, size_t most)
 {
-	size_t n = count_fresh(envelope);
+	size_t n = count_turn(envelope, whose_turn(envelope));
 
-	if (n == 0)
-		n = envelope_count(envelope, RECIPIENT_QUEUED);
 	return most == 0 || n <= most ? n : most;
 }
 
 /* Is it one of the share, of which n have been found? */
 static bool is_due(const struct delivery *delivery, size_t i, size_t n)
 {
-	const struct recipient *recipient =
-		&envelope_of(delivery)->recipients[i];
-
-	return n < delivery->share && recipient->state == RECIPIENT_QUEUED &&
-	       (!delivery->only_fresh || is_fresh(recipient));
+	return n < delivery->share &&
+	       envelope_turn(envelope_of(delivery), i) == delivery->turn;
 }
 
 static void fill_transaction(struct delivery *delivery)
@@ -558,7 +557,6 @@ struct delivery *delivery_new(struct services *services, struct config *config,
                               const struct delivery_callbacks *callbacks,
                               void *ctx)
 {
-	const struct envelope *envelope = message_envelope(message);
 	struct delivery *delivery = xcalloc(1, sizeof *delivery);
 
 	delivery->services = services;
@@ -566,7 +564,7 @@ struct delivery *delivery_new(struct services *services, struct config *config,
 	delivery->account = account;
 	delivery->message = message;
 	delivery->share = share;
-	delivery->only_fresh = count_fresh(envelope) > 0;
+	delivery->turn = whose_turn(message_envelope(message));
 	delivery->callbacks = callbacks;
 	delivery->ctx = ctx;
 	buf_init(&delivery->header, REWRITTEN_MAX);

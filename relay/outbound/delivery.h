@@ -45,8 +45,8 @@ struct delivery_callbacks {
 };
 
 /* To how many recipients the next attempt goes: most at a time (0: all), those
- * that have not been tried yet before those that are to be tried again.  The
- * first follow each other at once, the others wait for their time. */
+ * that have never been tried before those that are tried again.  All get their
+ * turn in an attempt; its parts follow each other at once. */
 size_t delivery_share(const struct envelope *envelope, size_t most);
 
 /* The message is ACTIVE and comes back to the queue by on_end.  share: as

@@ -53,9 +53,12 @@ void outage_forget(const struct outage *outage)
 uint64_t outage_record_wait(const struct account_record *record)
 {
 	int64_t left = record->retry_ms - wall_now_ms();
+	int64_t most = record->retry_ms - record->since_ms;
 
-	if (left > WAIT_MAX_MS)
-		return WAIT_MAX_MS;
+	if (most > WAIT_MAX_MS)
+		most = WAIT_MAX_MS;
+	if (left > most) /* the clock has gone back */
+		left = most;
 	return left > 0 ? (uint64_t)left : 0;
 }
 

@@ -66,7 +66,7 @@ void settlement_leave_out(struct settlement *settlement, size_t recipient)
 	settlement->results[recipient].left_out = true;
 }
 
-/* Some have not been tried at all yet. */
+/* Some have not been tried in this attempt yet. */
 static bool is_part(const struct settlement *settlement)
 {
 	const struct envelope *envelope = message_envelope(settlement->message);
@@ -74,8 +74,7 @@ static bool is_part(const struct settlement *settlement)
 
 	for (i = 0; i < envelope->n_recipients; i++) {
 		if (settlement->results[i].left_out &&
-		    envelope->recipients[i].state == RECIPIENT_QUEUED &&
-		    envelope->recipients[i].reply == NULL)
+		    envelope_turn(envelope, i) < TURN_OVER)
 			return true;
 	}
 	return false;
@@ -545,8 +544,10 @@ static void forget_failed(struct repeats *repeats,
 	size_t i;
 
 	for (i = 0; i < outcome->n_recipients; i++) {
-		if (outcome->recipients[i].state == RECIPIENT_FAILED)
+		if (outcome->recipients[i].state == RECIPIENT_FAILED) {
 			repeats_forget(repeats, outcome->id);
+			return;
+		}
 	}
 }
 

@@ -48,8 +48,8 @@ void settlement_init(struct settlement *settlement, struct services *services,
 void settlement_result(struct settlement *settlement, size_t recipient,
                        struct disposition disposition, enum smtp_stage stage,
                        const char *reply);
-/* It is queued and not addressed this time.  If it has never been tried the
- * message goes once more, at once, which counts as the same attempt. */
+/* It is queued and not addressed this time.  If it has not been tried in this
+ * attempt (envelope_turn()) the message goes once more, at once. */
 void settlement_leave_out(struct settlement *settlement, size_t recipient);
 /* As settlement_result(), for every queued recipient of this attempt that has
  * no result yet. */

@@ -203,7 +203,20 @@ struct recipient *envelope_add_recipient(struct envelope *envelope,
 	recipient->state = RECIPIENT_QUEUED;
 	recipient->reply = recipient->reason = NULL;
 	recipient->finished_ms = 0;
+	recipient->tried = 0;
 	return recipient;
+}
+
+enum recipient_turn envelope_turn(const struct envelope *envelope,
+				  size_t recipient)
+{
+	const struct recipient *one = &envelope->recipients[recipient];
+
+	if (one->state != RECIPIENT_QUEUED)
+		return TURN_NONE;
+	if (one->reply == NULL)
+		return TURN_FIRST;
+	return one->tried <= envelope->attempts ? TURN_AGAIN : TURN_OVER;
 }
 
 size_t envelope_count(const struct envelope *envelope,

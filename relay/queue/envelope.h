@@ -33,6 +33,7 @@ struct recipient {
 	char *reply;      /* the provider's last words, or ours; NULL: none */
 	char *reason;     /* what they mean, a catalogue id, or NULL */
 	int64_t finished_ms; /* 0 while queued */
+	unsigned tried;   /* in which attempt last; 0: not since the start */
 };
 
 #define MESSAGE_STATE_MAP(X)                                             \
@@ -119,6 +120,16 @@ struct recipient *envelope_add_recipient(struct envelope *envelope,
 void envelope_drop_recipients(struct envelope *envelope);
 size_t envelope_count(const struct envelope *envelope,
                       enum recipient_state state);
+/* An attempt at a message to many may go in parts: whose turn it is in that
+ * which is next or under way. */
+enum recipient_turn {
+	TURN_FIRST,  /* who has never been tried */
+	TURN_AGAIN,  /* who has not been tried in this attempt */
+	TURN_OVER,   /* who has been */
+	TURN_NONE    /* who is not queued */
+};
+enum recipient_turn envelope_turn(const struct envelope *envelope,
+                                  size_t recipient);
 /* "a@x,b@y" of those in this state, at most max octets and then "and 7 more". */
 char *envelope_recipient_list(const struct envelope *envelope,
                               enum recipient_state state, size_t max);

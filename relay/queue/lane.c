@@ -18,6 +18,7 @@ TAILQ_HEAD(entry_list, lane_entry);
 struct lane_sender {
 	struct lane_client *client;
 	char *name;
+	size_t hash;              /* of the name */
 	struct heap entries;
 	TAILQ_ENTRY(lane_sender) turn;
 };
@@ -25,6 +26,7 @@ struct lane_sender {
 struct lane_client {
 	char *name;
 	struct sender_ring senders;
+	struct lane_sender *others; /* NULL: nobody shares a turn */
 	size_t n, n_senders;
 	TAILQ_ENTRY(lane_client) turn;
 	struct lane_client *same_bucket;
@@ -46,13 +48,13 @@ static size_t hash(const char *name)
 
 	for (; *name != '\0'; name++)
 		sum = (sum ^ (unsigned char)*name) * 16777619u;
-	return sum % BUCKETS;
+	return sum;
 }
 
 static struct lane_client *find_client(const struct lane *lane,
                                        const char *name)
 {
-	struct lane_client *client = lane->buckets[hash(name)];
+	struct lane_client *client = lane->buckets[hash(name) % BUCKETS];
 
 	while (client != NULL && strcmp(client->name, name) != 0)
 		client = client->same_bucket;
@@ -63,7 +65,7 @@ static struct lane_client *find_client(const struct lane *lane,
 static struct lane_client *client_of(struct lane *lane, const char *name)
 {
 	struct lane_client *client = find_client(lane, name);
-	size_t bucket = hash(name);
+	size_t bucket = hash(name) % BUCKETS;
 
 	if (client != NULL)
 		return client;
@@ -79,7 +81,7 @@ static struct lane_client *client_of(struct lane *lane, const char *name)
 
 static void drop_client(struct lane *lane, struct lane_client *client)
 {
-	struct lane_client **at = &lane->buckets[hash(client->name)];
+	struct lane_client **at = &lane->buckets[hash(client->name) % BUCKETS];
 
 	while (*at != client)
 		at = &(*at)->same_bucket;
@@ -92,30 +94,55 @@ static void drop_client(struct lane *lane, struct lane_client *client)
 
 /* ---- senders ---- */
 
-static const char others[] = "(others)";
-
-static struct lane_sender *sender_of(struct lane_client *client,
-                                     const char *name)
+static struct lane_sender *find_sender(const struct lane_client *client,
+                                       const char *name, size_t hash)
 {
 	struct lane_sender *sender;
 
 	TAILQ_FOREACH(sender, &client->senders, turn) {
-		if (strcmp(sender->name, name) == 0)
+		if (sender->hash == hash && strcmp(sender->name, name) == 0)
 			return sender;
 	}
-	if (client->n_senders == SENDERS_MAX && name != others)
-		return sender_of(client, others);
-	sender = xcalloc(1, sizeof *sender);
+	return NULL;
+}
+
+static struct lane_sender *add_sender(struct lane_client *client,
+                                      const char *name, size_t hash)
+{
+	struct lane_sender *sender = xcalloc(1, sizeof *sender);
+
 	sender->client = client;
 	sender->name = xstrdup(name);
+	sender->hash = hash;
 	TAILQ_INSERT_TAIL(&client->senders, sender, turn);
 	client->n_senders++;
 	return sender;
 }
 
+static struct lane_sender *others_of(struct lane_client *client)
+{
+	if (client->others == NULL)
+		client->others = add_sender(client, "(others)", 0);
+	return client->others;
+}
+
+static struct lane_sender *sender_of(struct lane_client *client,
+                                     const char *name)
+{
+	size_t its = hash(name);
+	struct lane_sender *sender = find_sender(client, name, its);
+
+	if (sender != NULL)
+		return sender;
+	return client->n_senders >= SENDERS_MAX
+	               ? others_of(client) : add_sender(client, name, its);
+}
+
 static void drop_sender(struct lane_sender *sender)
 {
 	sender->client->n_senders--;
+	if (sender->client->others == sender)
+		sender->client->others = NULL;
 	TAILQ_REMOVE(&sender->client->senders, sender, turn);
 	heap_free(&sender->entries);
 	free(sender->name);

@@ -222,7 +222,7 @@ void queue_start(struct queue *queue)
 
 /* ---- a clock that jumps ---- */
 
-static void shift(struct envelope *envelope, int64_t by_ms)
+void envelope_shift(struct envelope *envelope, int64_t by_ms)
 {
 	envelope->expires_ms += by_ms;
 	if (envelope->next_attempt_ms != 0)
@@ -237,8 +237,10 @@ void queue_rebase(struct queue *queue, int64_t by_ms)
 	for (i = 0; i < BUCKETS; i++) {
 		message = queue->buckets[i];
 		for (; message != NULL; message = message->same_bucket) {
-			if (message->envelope != NULL)
-				shift(message->envelope, by_ms);
+			envelope_shift(message->envelope, by_ms);
+			message->moved_ms += by_ms;
+			if (message->change != NULL)
+				message->change->moved_ms += by_ms;
 		}
 	}
 	queue->outdated = queue->loading;
@@ -268,6 +270,7 @@ void queue_add(struct queue *queue, struct envelope **envelope, char *bytes)
 static void update_envelope(struct envelope *envelope,
                             const struct outcome *outcome)
 {
+	unsigned attempt = envelope->attempts + (outcome->started_ms != 0);
 	size_t i;
 
 	envelope->state = outcome->state;
@@ -287,6 +290,7 @@ static void update_envelope(struct envelope *envelope,
 		free(recipient->reason);
 		recipient->reason = xstrdup(outcome->recipients[i].reason);
 		recipient->finished_ms = outcome->recipients[i].finished_ms;
+		recipient->tried = attempt;
 	}
 }
 

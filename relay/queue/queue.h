@@ -83,7 +83,8 @@ size_t queue_total(const struct queue *queue); /* resident ones */
  * fit into memory are not counted. */
 struct queue_waiting {
 	size_t n;
-	int64_t received_ms;     /* of the oldest; 0: none waits */
+	int64_t received_ms;     /* of the oldest, by steady time; 0: none
+	                            waits */
 	int64_t expires_ms;      /* of the first to expire; likewise */
 	size_t n_expiring;       /* before the time that was asked about */
 };

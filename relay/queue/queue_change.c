@@ -82,12 +82,14 @@ static void on_changed(void *ctx, enum queue_answer answer, const char *words,
 	struct change change = *message->change;
 
 	change_free(&message->change);
-	if (envelope != NULL)
+	if (envelope != NULL) {
+		envelope_shift(envelope, change.moved_ms);
 		renew(message, change.is_stub, envelope);
-	else if (answer == QUEUE_CHANGED || change.is_stub)
+	} else if (answer == QUEUE_CHANGED || change.is_stub) {
 		message_leave(message);
-	else
+	} else {
 		go_back(message, change.from == LIST_READY);
+	}
 	change.done(change.ctx, answer, words);
 }
 

@@ -33,6 +33,7 @@ struct message {
 	struct account_lane *lane;      /* READY, or where it was last */
 	struct lane_entry turn;         /* READY */
 	unsigned told_outage;
+	int64_t moved_ms;               /* by jumps of the clock */
 	TAILQ_ENTRY(message) link;      /* SAVING */
 	struct heap_node due;           /* WAITING, monotonic ms */
 	struct message *same_bucket;
@@ -46,6 +47,7 @@ TAILQ_HEAD(message_list, message);
 struct change {
 	enum list from;                 /* where the message was */
 	bool is_stub;                   /* nothing but its id is in memory */
+	int64_t moved_ms;               /* the clock has jumped meanwhile */
 	queue_change_cb done;
 	void *ctx;
 };
@@ -89,6 +91,8 @@ void message_drop_bytes(struct message *message);
  * any case. */
 void queue_admit(struct queue *queue, struct envelope **envelope);
 void queue_load_more(struct queue *queue);
+/* Its waits and expiry move. */
+void envelope_shift(struct envelope *envelope, int64_t by_ms);
 
 /* ---- queue_lanes.c ---- */
 

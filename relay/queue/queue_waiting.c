@@ -142,11 +142,14 @@ static bool is_for(const struct message *message, const char *account)
 	return strcmp(message->lane->account, account) == 0;
 }
 
-static void count(struct queue_waiting *out, const struct envelope *envelope,
+static void count(struct queue_waiting *out, const struct message *message,
                   int64_t before_ms)
 {
-	if (out->n == 0 || envelope->received_ms < out->received_ms)
-		out->received_ms = envelope->received_ms;
+	const struct envelope *envelope = message->envelope;
+	int64_t received_ms = envelope->received_ms + message->moved_ms;
+
+	if (out->n == 0 || received_ms < out->received_ms)
+		out->received_ms = received_ms;
 	if (out->n == 0 || envelope->expires_ms < out->expires_ms)
 		out->expires_ms = envelope->expires_ms;
 	if (envelope->expires_ms < before_ms)
@@ -167,8 +170,7 @@ void queue_waiting(const struct queue *queue, const char *account,
 			if (message->list != LIST_CHANGING &&
 			    message->envelope->state == MESSAGE_QUEUED &&
 			    is_for(message, account))
-				count(out, message->envelope,
-				      expiring_before_ms);
+				count(out, message, expiring_before_ms);
 		}
 	}
 }

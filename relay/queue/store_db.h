@@ -113,10 +113,11 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " WHERE state = 0 UNION ALL "                                   \
 	  "SELECT id FROM message INDEXED BY message_held"                \
 	  " WHERE state = 3 ORDER BY 1")                                  \
-	/* notices */                                                     \
+	/* notices; made by a clock that was ahead, they count no longer */ \
 	X(GET_NOTICES_MADE, "SELECT is_notice, received_ms FROM message"  \
-	  " WHERE is_notice > 0 AND received_ms > ? ORDER BY received_ms" \
-	  " LIMIT ?")                                                     \
+	  " WHERE is_notice > 0 AND received_ms > ?1"                     \
+	  " AND received_ms < ?1 + 7200000 ORDER BY received_ms"          \
+	  " LIMIT ?2")                                                     \
 	X(COUNT_NOTICES_DUE, "SELECT count(*) FROM (SELECT 1 FROM message" \
 	  " WHERE notice = 1 LIMIT ?)")                                   \
 	X(GET_NOTICES_SINCE, "SELECT ifnull(min(finished_ms), 0)"         \
@@ -197,6 +198,9 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	X(DROP_MESSAGE, "DELETE FROM message WHERE id = ?")               \
 	/* recovery */                                                    \
 	X(GET_NEWEST, "SELECT max(id) FROM message")                      \
+	/* by the clock of its time; ids never go back */                 \
+	X(GET_NEWEST_MS, "SELECT ifnull((SELECT received_ms FROM message" \
+	  " ORDER BY id DESC LIMIT 1), 0)")                               \
 	X(GET_FILES, "SELECT id, size FROM message"                       \
 	  " WHERE body = 2 AND state IN (0, 3)")                          \
 	X(GET_BROKEN, "SELECT id FROM message AS m"                       \
@@ -211,7 +215,7 @@ enum stored_body { BODY_GONE, BODY_IN_DATABASE, BODY_IN_FILE };
 	  " expires_ms = max(expires_ms + ?1, 1), next_attempt_ms ="      \
 	  " CASE WHEN next_attempt_ms = 0 THEN 0"                         \
 	  " ELSE max(next_attempt_ms + ?1, 1) END"                        \
-	  " WHERE state IN (0, 3)")                                       \
+	  " WHERE state IN (0, 3) AND (expires_ms > received_ms OR ?2)")  \
 	X(REPRIEVE, "UPDATE message SET expires_ms = ?2"                  \
 	  " WHERE state = 0 AND expires_ms <= ?1")                        \
 	X(GET_QUEUED_SUM, "SELECT count(*), total(size) FROM message"     \

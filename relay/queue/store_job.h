@@ -183,9 +183,8 @@ int purge_run(struct store_db *db, struct job *job);
 /* ---- store_rebase.c ---- */
 
 int rebase_write(struct store_db *db, struct job *job);
-/* Before the storage thread begins.  newest_ms: when the newest message came. */
-int rebase_at_start(struct store_db *db, int64_t newest_ms,
-                    struct store_recovery *recovery);
+/* Before the storage thread begins. */
+int rebase_at_start(struct store_db *db, struct store_recovery *recovery);
 
 /* ---- store_recover.c ---- */
 

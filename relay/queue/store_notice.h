@@ -41,7 +41,9 @@ struct notice_news {
 	bool has_next;
 	struct notice_case next; /* the one that has been due for longest */
 };
-/* news, but for next, is valid during the call; next belongs to the callee. */
+/* news, but for next, is valid during the call; next belongs to the callee.
+ * made_since_ms: an hour ago; what was made two hours later than that was made
+ * by a clock that was ahead, and is left out. */
 typedef void (*store_news_cb)(void *ctx, const struct notice_news *news,
                               const char *error);
 void store_notice_news(struct store *store, int64_t made_since_ms,

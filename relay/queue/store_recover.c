@@ -209,21 +209,19 @@ static int count(struct store_db *db, struct store_recovery *recovery)
 	return code;
 }
 
-static int continue_ids(struct store_db *db, int64_t *newest_ms_r)
+static int continue_ids(struct store_db *db)
 {
 	int64_t newest = 0;
 	int code = db_number(db_statement(db, SQL_GET_NEWEST), &newest);
 
 	message_id_seen((message_id)newest);
-	*newest_ms_r = message_id_time_ms((message_id)newest);
 	return code;
 }
 
 int recover(struct store_db *db, struct spool *spool,
 	    struct store_recovery *recovery, const char **error_r)
 {
-	int64_t newest_ms;
-	int code = continue_ids(db, &newest_ms);
+	int code = continue_ids(db);
 
 	memset(recovery, 0, sizeof(*recovery));
 	*error_r = NULL;
@@ -232,7 +230,7 @@ int recover(struct store_db *db, struct spool *spool,
 	if (code == SQLITE_OK)
 		code = fail_lost(db, spool, recovery);
 	if (code == SQLITE_OK)
-		code = rebase_at_start(db, newest_ms, recovery);
+		code = rebase_at_start(db, recovery);
 	if (code == SQLITE_OK)
 		code = count(db, recovery);
 	if (code == SQLITE_OK)

@@ -40,6 +40,21 @@ class Lifecycle(TestCase):
         self.assertEqual(client.reply()[:3], "421")
         self.assertEqual(lanpost.wait(), 0)
 
+    def test_no_reload_while_stopping(self):
+        _, lanpost = self.pair()
+        client = lanpost.raw()
+        for line in ("EHLO x", "MAIL FROM:<a@lan.test>",
+                     "RCPT TO:<b@example.test>"):
+            self.assertEqual(client.ask(line)[:3], "250")
+        self.assertEqual(client.ask("DATA")[:3], "354")
+        lanpost.signal(signal.SIGTERM)
+        lanpost.wait_event("stopping")
+        lanpost.signal(signal.SIGHUP)
+        client.send(b"Subject: the last\r\n\r\nhello\r\n.\r\n")
+        self.assertEqual(client.reply()[:3], "250")
+        self.assertEqual(lanpost.wait(), 0)
+        self.assertEqual(lanpost.events("reloaded"), [])
+
     def test_reload(self):
         """A session lives through a reload, with the rules it began under."""
         provider, lanpost = self.pair()

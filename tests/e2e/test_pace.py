@@ -93,6 +93,23 @@ class Pace(TestCase):
         self.assertEqual(came, sorted(set(to) - {"never@example.test"}))
         self.assertEqual(self.refused(provider), 0)
 
+    def test_those_that_stay_behind_keep_nobody_back(self):
+        script = ('stage=rcpt match="stuck*" reply="450 4.2.0 full"\n'
+                  'stage=rcpt match="later*" times=3 reply="450 4.2.0 later"\n')
+        provider = self.start(PracticeProvider(self.ca, script,
+                                               limits="recipients=2"))
+        lanpost = self.start(Lanpost(
+            account=provider.account(recipients_per_message=2),
+            relay={"retry": "1s"}))
+        to = ["stuck1@example.test", "stuck2@example.test",
+              "later1@example.test", "later2@example.test",
+              "later3@example.test"]
+        lanpost.send(scan("behind"), to=to)
+        for address in to[2:]:
+            lanpost.wait_event("delivered",
+                               to=lambda v, a=address: a in v.split(","))
+        self.assertEqual(self.refused(provider), 0)
+
     def test_the_day_survives_a_crash(self):
         provider, lanpost = self.pair(
             "day=20", {"recipients_per_day": 20}, latency=20)

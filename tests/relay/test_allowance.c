@@ -429,6 +429,23 @@ static void test_what_is_older_than_a_day_goes(void **state)
 	assert_true(send_one("a", 1));
 }
 
+/* The other account of the mailbox would wait for a day. */
+static void test_who_waits_hears_of_what_is_given_back(void **state)
+{
+	struct ticket ticket, other;
+
+	(void)state;
+	configure(ACCOUNT("a", "me@example.com", "messages_per_day = 1")
+	          ACCOUNT("b", "me@example.com", "messages_per_day = 1"));
+	start();
+	assert_int_equal(take("a", 1, &ticket), ALLOWANCE_GO);
+	assert_int_equal(take("b", 1, &other), ALLOWANCE_WAIT);
+	ticket_give_back(&ticket);
+	wait_for_disk(of("b"));
+	assert_int_equal(take("b", 1, &other), ALLOWANCE_GO);
+	ticket_spend(&other);
+}
+
 #define ALLOWANCE_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, setup, teardown)
 
@@ -453,6 +470,7 @@ int main(void)
 		ALLOWANCE_TEST(test_the_clock_was_set_while_it_was_down),
 		ALLOWANCE_TEST(test_it_is_dated_later_by_the_store),
 		ALLOWANCE_TEST(test_what_is_older_than_a_day_goes),
+		ALLOWANCE_TEST(test_who_waits_hears_of_what_is_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

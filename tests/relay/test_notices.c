@@ -669,6 +669,21 @@ static void test_a_restart_begins_no_new_hour(void **state)
 	assert_int_equal(made(), 21);
 }
 
+/* Else nobody would hear of anything until that time has come. */
+static void test_a_clock_that_was_ahead(void **state)
+{
+	(void)state;
+	flood(NOTICES_AN_HOUR, now_ms, "s@a.com");
+	pass(0);
+	assert_int_equal(made(), NOTICES_AN_HOUR);
+	change("UPDATE message SET received_ms = received_ms + 31536000000"
+	       " WHERE is_notice > 0");
+	flood(1, now_ms, "s@a.com");
+	pass(0);
+	assert_int_equal(made(), NOTICES_AN_HOUR + 1);
+	assert_int_equal(due(), 0);
+}
+
 static void test_ten_thousand(void **state)
 {
 	char *text;
@@ -887,6 +902,7 @@ int main(void)
 		TEST(test_twenty_an_hour_and_a_digest),
 		TEST(test_a_digest_names_the_account),
 		TEST(test_a_restart_begins_no_new_hour),
+		TEST(test_a_clock_that_was_ahead),
 		TEST(test_ten_thousand),
 		TEST(test_each_sender),
 		TEST(test_a_crash_at_any_step),

@@ -296,6 +296,9 @@ static void test_a_clock_that_jumped(void **state)
 
 	(void)state;
 	assert_in_range(outage_record_wait(&record), 1, MINUTES(48 * 60));
+	/* It began a year from now, and was to last for an hour. */
+	record.since_ms = record.retry_ms - MINUTES(60);
+	assert_int_equal(outage_record_wait(&record), MINUTES(60));
 	record.retry_ms = 1;
 	assert_int_equal(outage_record_wait(&record), 0);
 	/* Rubbish in the row pauses nobody for ever. */

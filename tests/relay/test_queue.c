@@ -468,6 +468,22 @@ static void test_what_was_left_is_found_at_the_start(void **state)
 	take("default", c);
 }
 
+static void test_nothing_is_older_for_a_clock_that_jumps(void **state)
+{
+	message_id id = queue_scene_add(&scene, 0, &plain);
+	struct queue_waiting waiting;
+	int64_t received_ms;
+
+	(void)state;
+	queue_waiting(scene.queue, "default", 0, &waiting);
+	received_ms = waiting.received_ms;
+	queue_rebase(scene.queue, HOUR_MS);
+	queue_waiting(scene.queue, "default", 0, &waiting);
+	assert_int_equal(waiting.n, 1);
+	assert_int_equal(waiting.received_ms, received_ms + HOUR_MS);
+	take("default", id);
+}
+
 /* --- bounds --------------------------------------------------------------- */
 
 enum { EXTRA = 700, MANY = QUEUE_RESIDENT_MAX + EXTRA };
@@ -852,6 +868,7 @@ int main(void)
 		QUEUE_TEST(test_the_order_is_kept),
 		QUEUE_TEST(test_expired_messages_are_taken_out),
 		QUEUE_TEST(test_what_was_left_is_found_at_the_start),
+		QUEUE_TEST(test_nothing_is_older_for_a_clock_that_jumps),
 		QUEUE_TEST(test_a_flood_stays_in_the_store),
 		QUEUE_TEST(test_a_long_queue_is_loaded_in_parts),
 		QUEUE_TEST(

@@ -664,6 +664,26 @@ static void test_the_last_wait_ends_when_its_time_does(void **state)
 	assert_true(message_envelope(take(id))->expires_ms <= steady_now_ms());
 }
 
+/* What comes back from the store was read before it moved. */
+static void test_the_clock_jumps_meanwhile(void **state)
+{
+	message_id id = queue_scene_add(&scene, 0, &plain);
+	struct answer answer = { 0 };
+	struct message *message;
+
+	(void)state;
+	assert_int_equal(change(id, QUEUE_HOLD), QUEUE_CHANGED);
+	queue_change(scene.queue, id, QUEUE_RELEASE, on_answer, &answer);
+	queue_rebase(scene.queue, -HOUR_MS);
+	await(&answer);
+	assert_int_equal(answer.answer, QUEUE_CHANGED);
+	stored();
+	message = queue_take(scene.queue, "default");
+	assert_non_null(message);
+	assert_int_equal(message_envelope(message)->expires_ms,
+	                 column(id, "expires_ms"));
+}
+
 int main(void)
 {
 #define CHANGE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -688,6 +708,7 @@ int main(void)
 		CHANGE_TEST(test_nothing_has_changed_when_the_disk_fails),
 		CHANGE_TEST(test_the_end_comes_between),
 		CHANGE_TEST(test_all_that_wait_are_retried),
+		CHANGE_TEST(test_the_clock_jumps_meanwhile),
 		CHANGE_TEST(test_the_last_wait_ends_when_its_time_does),
 	};
 	int failed;

@@ -1127,6 +1127,52 @@ static int teardown(void **state)
 
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* --- a clock that was wrong ------------------------------------------------ */
+
+#define DAY_MS INT64_C(86400000)
+
+/* Accepted by a clock that is ahead by so much. */
+static void accept_ahead(int64_t by_ms)
+{
+	struct mail mail;
+
+	mail_start(&mail, &scene, 0, 100);
+	mail.envelope->received_ms = wall_now_ms() + by_ms;
+	mail.envelope->expires_ms = mail.envelope->received_ms + 5 * DAY_MS;
+	scene_wait(&scene);
+	assert_false(mail.failed);
+	mail_end(&mail);
+}
+
+static void assert_expire_in_days(size_t n)
+{
+	struct loaded loaded = scene_load(&scene, 10);
+
+	assert_int_equal(loaded.n, n);
+	for (size_t i = 0; i < n; i++)
+		assert_in_range(loaded.envelopes[i]->expires_ms - wall_now_ms(),
+				4 * DAY_MS, 6 * DAY_MS);
+	loaded_free(&loaded);
+}
+
+/* Every start after that finds a message of the future. */
+static void test_what_waits_moves_back_with_the_clock_once(void **state)
+{
+	(void)state;
+	accept_ahead(900 * DAY_MS);
+	reopen_store();
+	assert_in_range(-scene.recovery.rebased_ms, 899 * DAY_MS,
+			901 * DAY_MS);
+	assert_expire_in_days(1);
+	reopen_store();
+	assert_expire_in_days(1);
+	accept_ahead(0); /* its id is of the future, too */
+	reopen_store();
+	assert_int_equal(scene.recovery.rebased_ms, 0);
+	assert_int_equal(scene.recovery.reprieved, 0);
+	assert_expire_in_days(2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1169,6 +1215,7 @@ int main(void)
 		STORE_TEST(test_reader_without_a_server),
 		STORE_TEST(test_reader_after_a_kill),
 		STORE_TEST(test_reader_says_what_is_wrong),
+		STORE_TEST(test_what_waits_moves_back_with_the_clock_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
