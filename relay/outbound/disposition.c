@@ -48,14 +48,10 @@ static struct disposition by_id(const struct config *config, const char *id,
 static const char *provider_of(const struct config *config,
                                const struct account_config *account)
 {
-	const struct provider *provider = account->provider, *one;
-	size_t i;
+	const struct provider *provider = account->provider;
 
-	for (i = 0; provider == NULL &&
-	     (one = providers_at(config->providers, i)) != NULL; i++) {
-		if (text_is(text_of(account->host), one->host))
-			provider = one;
-	}
+	if (provider == NULL)
+		provider = providers_of_host(config->providers, account->host);
 	return provider != NULL ? provider->name : NULL;
 }
 

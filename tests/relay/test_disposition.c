@@ -734,7 +734,8 @@ static void test_the_host_tells_the_provider(void **state)
 {
 	struct account_config acs = {
 		.host = (char *)"smtp.azurecomm.net" }, other = {
-		.host = (char *)"smtp.office365.com" };
+		.host = (char *)"smtp.office365.com" }, ses = {
+		.host = (char *)"email-smtp.eu-central-1.amazonaws.com" };
 	struct smtp_reply reply = smtp_reply_make(
 		535, "5.7.3", "Authentication unsuccessful");
 	struct upstream_failure failure = { .kind = UPSTREAM_SMTP,
@@ -748,6 +749,11 @@ static void test_the_host_tells_the_provider(void **state)
 	assert_string_equal(
 		disposition_of_failure(&config, &other, &failure).reason,
 		"m365-auth-unsuccessful");
+	failure.reply = smtp_reply_make(
+		535, NULL, "Authentication Credentials Invalid");
+	assert_string_equal(
+		disposition_of_failure(&config, &ses, &failure).reason,
+		"ses-bad-credentials");
 }
 
 static void test_what_is_silent_is_named(void **state)
