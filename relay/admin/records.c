@@ -132,7 +132,7 @@ bool records_read_id(struct request *request, const char *text,
 {
 	if (message_id_parse(text_of(text), id_r))
 		return true;
-	request_fail(request, ANSWER_WRONG,
+	request_fail(request, ANSWER_UNKNOWN,
 	             "ids have 13 letters and digits, as the log and "
 	             "lanpost history show them",
 	             "\"%.100s\" is no id of a message", text);

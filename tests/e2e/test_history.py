@@ -100,7 +100,7 @@ class Search(History):
                 (("--limit",), USAGE, "--limit"),
                 (("--form", "x"), USAGE, "--form"),
                 (("something",), USAGE, "something"),
-                (("--id", "zzz"), USAGE, "zzz"),
+                (("--id", "zzz"), UNAVAILABLE, "zzz"),
                 (("--id", "1m7y1t68wxm5b"), UNAVAILABLE, "1m7y1t68wxm5b"),
                 (("--id", "1m7y1t68wxm5b", "--json"), UNAVAILABLE,
                  "1m7y1t68wxm5b")):
