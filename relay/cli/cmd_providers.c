@@ -125,6 +125,8 @@ static json_t *provider_to_json(const struct provider *provider)
 	set_text(object, "name", provider->name);
 	set_text(object, "title", provider->title);
 	set_text(object, "host", provider->host);
+	json_object_set_new(object, "other_hosts",
+			    words_to_json(provider->other_hosts));
 	set_number(object, "port", provider->port);
 	set_text(object, "tls", tls_word(provider));
 	json_object_set_new(object, "mechanisms",
@@ -315,6 +317,8 @@ static int show_text(const struct provider *provider)
 	buf_printf(&line, "%s:%u, %s", provider->host, provider->port,
 		   tls_word(provider));
 	print_paragraph("server", buf_string(&line));
+	if (provider->other_hosts)
+		print_paragraph("other hosts", provider->other_hosts);
 	print_paragraph("login", provider->mechanisms);
 	print_paragraph("user name", provider->username);
 	print_paragraph("password", provider->password);

@@ -78,6 +78,29 @@ const struct provider *providers_find(const struct providers *providers,
 	return NULL;
 }
 
+static bool is_host_of(const struct provider *provider, struct text host)
+{
+	struct text rest = text_of(provider->other_hosts), pattern;
+
+	if (text_is(host, provider->host))
+		return true;
+	while (text_token(&rest, ',', &pattern)) {
+		if (text_glob(text_trim(pattern), host))
+			return true;
+	}
+	return false;
+}
+
+const struct provider *providers_of_host(const struct providers *providers,
+					 const char *host)
+{
+	for (size_t i = 0; i < providers->n; i++) {
+		if (is_host_of(providers->list[i], text_of(host)))
+			return providers->list[i];
+	}
+	return NULL;
+}
+
 const char *providers_nearest(const struct providers *providers,
 			      const char *name)
 {

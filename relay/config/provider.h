@@ -31,6 +31,8 @@ struct provider {
 	const char *name;        /* "office365" */
 	const char *title;       /* "Microsoft 365" */
 	const char *host;
+	const char *other_hosts; /* of regions: comma list, * stands for
+	                            anything; NULL: none */
 	unsigned port;
 	enum smtp_tls_policy tls;
 	const char *mechanisms;  /* offered, in order of preference */
@@ -81,6 +83,10 @@ void providers_free(struct providers **providers);
 
 const struct provider *providers_find(const struct providers *providers,
                                       const char *name);
+/* Whose host it is, any case; of two with one host the first.  NULL: nobody's.
+ */
+const struct provider *providers_of_host(const struct providers *providers,
+                                         const char *host);
 /* NULL at the end. */
 const struct provider *providers_at(const struct providers *providers,
                                     size_t index);

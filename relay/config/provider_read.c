@@ -29,6 +29,7 @@ struct provider_key {
 static const struct provider_key keys[] = {
 	TEXT(title),
 	VALUE(host, HOST),
+	TEXT(other_hosts),
 	VALUE(port, COUNT),
 	VALUE(tls, TLS_POLICY),
 	TEXT(mechanisms),

@@ -5,6 +5,7 @@
 
 #include "proto/xalloc.h"
 #include "relay/config/provider.h"
+#include "relay/policy/announced.h"
 #include "relay/report/catalogue.h"
 
 enum { REST_MS = 5 * 60 * 1000 }; /* where the catalogue says nothing */
@@ -28,6 +29,18 @@ static struct disposition from(const struct catalogue_entry *entry,
 	};
 }
 
+/* Where time heals it the provider knows best how much. */
+static struct disposition as_announced(struct disposition disposition,
+                                       const struct smtp_reply *reply)
+{
+	int64_t wait = announced_wait(reply->text);
+
+	if (wait > 0 && (disposition.action == DISPOSITION_REST ||
+	                 disposition.action == DISPOSITION_RETRY))
+		disposition.wait_ms = wait;
+	return disposition;
+}
+
 static const struct catalogue_entry *entry_of(const struct config *config,
                                               const char *id)
 {
@@ -48,14 +61,10 @@ static struct disposition by_id(const struct config *config, const char *id,
 static const char *provider_of(const struct config *config,
                                const struct account_config *account)
 {
-	const struct provider *provider = account->provider, *one;
-	size_t i;
+	const struct provider *provider = account->provider;
 
-	for (i = 0; provider == NULL &&
-	     (one = providers_at(config->providers, i)) != NULL; i++) {
-		if (text_is(text_of(account->host), one->host))
-			provider = one;
-	}
+	if (provider == NULL)
+		provider = providers_of_host(config->providers, account->host);
 	return provider != NULL ? provider->name : NULL;
 }
 
@@ -115,8 +124,9 @@ static struct disposition of_words(const struct config *config,
 		entry_of_reply(config, account, stage, reply);
 	enum disposition_action action = action_in_transaction(entry);
 
-	return from(entry, is_too_hard(action, entry, reply->code)
-	                           ? DISPOSITION_RETRY : action);
+	return as_announced(from(entry, is_too_hard(action, entry, reply->code)
+	                                        ? DISPOSITION_RETRY : action),
+	                    reply);
 }
 
 /* What the client found out by itself, without asking the server. */
@@ -202,9 +212,11 @@ static struct disposition of_login(const struct config *config,
 
 	if (failure->reply.code < 400)
 		return by_id(config, "protocol-error", DISPOSITION_WAIT);
-	return from(entry, action_before_login(
-				   entry, failure->stage == SMTP_STAGE_AUTH,
-				   failure->reply.code));
+	return as_announced(
+		from(entry, action_before_login(
+				    entry, failure->stage == SMTP_STAGE_AUTH,
+				    failure->reply.code)),
+		&failure->reply);
 }
 
 /* ---- what fails without a reply ---- */

@@ -40,7 +40,9 @@ struct disposition {
 	const char *title, *explanation;
 	const char *fix;         /* catalogue_fill_fix() fills it in */
 	int64_t wait_ms;         /* of REST; of RETRY: not before, 0: as the
-	                            schedule has it */
+	                            schedule has it.  The provider's own words
+	                            go before the catalogue's
+	                            (policy/announced.h) */
 };
 
 /* A reply at a stage of a mail transaction; problem: as the client told it. */

@@ -97,15 +97,26 @@ void throttle_rest(struct pool *pool)
 
 /* ---- asking ---- */
 
-/* A share that no day has room for would wait for ever. */
+/* What is left of the day; where nothing is, a whole day's: a share that no day
+ * has room for would wait for ever. */
+static size_t room_of(const struct pool *pool)
+{
+	size_t left = SIZE_MAX;
+
+	if (pool->throttle.allowance != NULL)
+		left = budget_recipients_left(budget_of(pool), now_of(pool));
+	return left > 0 ? left : pool->setup->account->recipients_per_day;
+}
+
+/* As many as fit: one to hundreds must not keep a single page waiting for the
+ * day when there is room for hundreds. */
 static size_t share_of(const struct pool *pool, const struct message *message)
 {
-	const struct account_config *account = pool->setup->account;
-	size_t most = account->recipients_per_message;
-	size_t day = account->recipients_per_day;
+	size_t most = pool->setup->account->recipients_per_message;
+	size_t room = room_of(pool);
 
-	if (day > 0 && (most == 0 || day < most))
-		most = day;
+	if (most == 0 || (room > 0 && room < most))
+		most = room;
 	return delivery_share(message_envelope((struct message *)message), most);
 }
 

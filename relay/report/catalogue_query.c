@@ -250,6 +250,16 @@ static enum catalogue_stage http_stage(struct text text)
 	return CATALOGUE_STAGE_ANY;
 }
 
+/* Pasted without the code that came with it.  RFC 6749 5.2: a refusal is a 400,
+ * that of a client a 401. */
+static int token_code(struct text text)
+{
+	if (has(text, "\"server_error\"") ||
+	    has(text, "\"temporarily_unavailable\""))
+		return 503;
+	return has(text, "\"invalid_client\"") ? 401 : 400;
+}
+
 static bool read_http(struct text text, struct catalogue_query *query_r)
 {
 	enum catalogue_stage stage = http_stage(text);
@@ -261,6 +271,8 @@ static bool read_http(struct text text, struct catalogue_query *query_r)
 		return false;
 	query_r->stage = stage;
 	query_r->code = http_code(text);
+	if (query_r->code == 0 && stage == CATALOGUE_STAGE_TOKEN)
+		query_r->code = token_code(text);
 	return true;
 }
 

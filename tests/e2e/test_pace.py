@@ -76,6 +76,39 @@ class Pace(TestCase):
                          {"1"})
         self.assertEqual(self.refused(provider), 0)
 
+    def test_parts_wait_for_the_day(self):
+        """What fits goes; the rest waits, and costs no attempt."""
+        provider, lanpost = self.pair(
+            "recipients=4 day=6",
+            {"recipients_per_message": 4, "recipients_per_day": 6})
+        to = [f"r{n}@example.test" for n in range(10)]
+        lanpost.send(scan("parts"), to=to)
+        told = lanpost.wait_event("throttled", reason="recipients_per_day")
+        self.assertGreater(int(told["retry_in_ms"]), 0)
+        accepted, = lanpost.events("accepted")
+        story = lanpost.wait_story(accepted["id"], state="queued")
+        came = [r for m in provider.arrived() for r in m.recipients]
+        self.assertEqual(came, to[:6])
+        self.assertEqual(story["to"], to[6:])
+        self.assertEqual(lanpost.events("deferred"), [])
+        self.assertEqual(self.refused(provider), 0)
+
+    def test_a_page_passes_a_message_to_many(self):
+        """What does not fit into the day goes as far as it fits, and closes
+        it to nobody before."""
+        provider, lanpost = self.pair(
+            account={"recipients_per_day": 20, "connections": 1}, latency=20)
+        with lanpost.smtp("127.0.0.2") as smtp:
+            for name in range(3):
+                smtp.sendmail("erp@lan.test",
+                              [f"r{n}@example.test" for n in range(8)],
+                              scan(f"many-{name}"))
+        self.fill(lanpost, ["page"], "127.0.0.3", "scanner@lan.test")
+        lanpost.wait_event("delivered", client="127.0.0.3")
+        lanpost.wait_event("throttled", reason="recipients_per_day")
+        self.assertEqual(sum(len(m.recipients) for m in provider.arrived()),
+                         20)
+
     def test_parts_with_different_fates(self):
         script = ('stage=rcpt match="later@*" times=1 reply="450 4.2.0 later"\n'
                   'stage=rcpt match="never@*" reply="550 5.1.1 no such user"\n')
@@ -173,6 +206,38 @@ class Pace(TestCase):
         lanpost.command("account", "resume", "default", check=0)
         lanpost.wait_event("delivered", count=2)
         self.assertEqual(len(provider.arrived()), 2)
+
+    def test_an_announced_wait_is_kept(self):
+        script = ('stage=data-end reply="432 4.3.2 Concurrent connections '
+                  'limit exceeded. Retry-After: 4000"\n')
+        provider = self.start(PracticeProvider(self.ca, script))
+        lanpost = self.start(Lanpost(account=provider.account()))
+        self.fill(lanpost, ["one"])
+        told = lanpost.wait_event("throttled")
+        self.assertIn(int(told["retry_in_ms"]), range(3990000, 4000001))
+
+    def test_too_large_for_the_account(self):
+        """Said at MAIL where the size is declared, else while it comes."""
+        provider, lanpost = self.pair(account={"max_message_size": "64K"})
+        with lanpost.smtp() as smtp:
+            smtp.ehlo()
+            self.assertEqual(smtp.esmtp_features["size"], str(35 << 20))
+            code, text = smtp.mail("printer@lan.test", ["SIZE=100000"])
+            self.check_too_large(code, text)
+            smtp.mail("printer@lan.test")
+            smtp.rcpt("boss@example.test")
+            self.check_too_large(*smtp.data(b"Subject: x\r\n\r\n" +
+                                            b"x" * 70 * 1000))
+            smtp.sendmail("printer@lan.test", ["boss@example.test"],
+                          scan("small"))
+        lanpost.wait_event("delivered")
+        self.assertEqual(len(provider.arrived()), 1)
+        self.assertEqual(len(lanpost.events("accepted")), 1)
+
+    def check_too_large(self, code, text):
+        self.assertEqual((code, text[:6]), (552, b"5.3.4 "), text)
+        self.assertIn(b"account default", text)
+        self.assertIn(b"65536 octets", text)
 
     def test_patience(self):
         """After throttle_patience mail goes, whatever the limit says."""

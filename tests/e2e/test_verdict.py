@@ -78,6 +78,26 @@ class Verdicts(TestCase):
                 self.assertNotIn(failed["id"], queue)
                 lanpost.stop()
 
+    def test_hostile_words(self):
+        """Control characters, a line end, 100 KB: one short line of ours."""
+        hostile = (r"\x1b[2J\x1b]0;owned\x07 \xff \xe2\x80\xae \x7f\x08"
+                   r"\r250 2.0.0 injected")
+        lines = "\\r\\n".join(["550-5.1.1 " + "blah " * 90] * 220)
+        for rule in (f'raw="550 5.1.1 {hostile}\\r\\n"',
+                     f'raw="{lines}\\r\\n550 5.1.1 {hostile}\\r\\n"'):
+            for stage in ("rcpt", "data-end"):
+                with self.subTest(stage=stage, rule=rule[:20]):
+                    provider, lanpost = self.pair(f"stage={stage} {rule}\n")
+                    code, text = self.hear(lanpost, "hostile")
+                    self.assertIn(code, (250, 550))
+                    self.assertRegex(text, r"\A[ -~\n]+\Z")
+                    self.assertNotRegex(text, r"(?m)^250")
+                    log = lanpost.log_text()
+                    self.assertNotRegex(log, "[\x00-\x09\x0b-\x1f\x7f\u202e]")
+                    self.assertLess(max(map(len, log.split("\n"))), 16384)
+                    lanpost.stop()
+                    provider.stop()
+
     def test_paused_account_answers_at_once_and_without_a_login(self):
         provider, lanpost = self.pair(account={"password": "not it"})
         for name in ("one", "two", "three"):

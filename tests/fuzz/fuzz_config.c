@@ -43,6 +43,13 @@ static size_t split_variables(struct text *rest, char **environment)
 	return n;
 }
 
+/* Secrets are masked, and presets are found by config_place.c. */
+static bool reads_back(enum value_type type)
+{
+	return type != VALUE_SECRET && type != VALUE_URL &&
+	       type != VALUE_PROVIDER;
+}
+
 /* What a section holds is clean, and reads as it prints. */
 static void check_value(const struct config_place *place,
 			const struct config_key *key)
@@ -56,7 +63,7 @@ static void check_value(const struct config_place *place,
 
 	value_print(key->type, (const char *)place->base + key->offset, &text);
 	must(!strpbrk(buf_string(&text), "\n\r\033\a\b"));
-	if (buf_len(&text) > 0 && key->type != VALUE_SECRET) {
+	if (buf_len(&text) > 0 && reads_back(key->type)) {
 		must(value_parse(key->type, buf_text(&text), NULL, &field,
 				 &why));
 		value_print(key->type, &field, &again);

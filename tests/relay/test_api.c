@@ -126,7 +126,7 @@ static void test_without_a_server(void **state)
 	request_clear(&request);
 	request = ask("GET", "/api/v1/messages/zzz");
 	assert_true(api_without_server(&request));
-	assert_int_equal(request.status, ANSWER_WRONG);
+	assert_int_equal(request.status, ANSWER_UNKNOWN);
 	request_clear(&request);
 }
 

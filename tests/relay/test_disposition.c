@@ -734,7 +734,8 @@ static void test_the_host_tells_the_provider(void **state)
 {
 	struct account_config acs = {
 		.host = (char *)"smtp.azurecomm.net" }, other = {
-		.host = (char *)"smtp.office365.com" };
+		.host = (char *)"smtp.office365.com" }, ses = {
+		.host = (char *)"email-smtp.eu-central-1.amazonaws.com" };
 	struct smtp_reply reply = smtp_reply_make(
 		535, "5.7.3", "Authentication unsuccessful");
 	struct upstream_failure failure = { .kind = UPSTREAM_SMTP,
@@ -748,6 +749,41 @@ static void test_the_host_tells_the_provider(void **state)
 	assert_string_equal(
 		disposition_of_failure(&config, &other, &failure).reason,
 		"m365-auth-unsuccessful");
+	failure.reply = smtp_reply_make(
+		535, NULL, "Authentication Credentials Invalid");
+	assert_string_equal(
+		disposition_of_failure(&config, &ses, &failure).reason,
+		"ses-bad-credentials");
+}
+
+static void test_an_announced_wait_is_kept(void **state)
+{
+	static const struct {
+		int code;
+		const char *text;
+		int action;
+		int64_t wait_ms;
+	} rows[] = {
+		{ 451, "Greylisted, try again in 300 seconds", RETRY, 300000 },
+		{ 550, "User a@b.c has exceeded its 24-hour sending limit. "
+		       "Relay quota will reset in 2.5 hours.", REST, 9000000 },
+		{ 432, "Concurrent connections limit exceeded. Retry-After: 77",
+		  REST, 77000 },
+		{ 550, "no such user, try again in 5 minutes", FAIL, 0 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		struct smtp_reply reply = smtp_reply_make(rows[i].code, NULL,
+		                                          rows[i].text);
+		struct disposition told = judge(DATA_END, &reply);
+
+		if ((int)told.action != rows[i].action ||
+		    told.wait_ms != rows[i].wait_ms)
+			fail_msg("%s: action %d, %lld ms", rows[i].text,
+			         told.action, (long long)told.wait_ms);
+	}
 }
 
 static void test_what_is_silent_is_named(void **state)
@@ -855,6 +891,7 @@ int main(void)
 		cmocka_unit_test(test_no_entry_loses_mail),
 		cmocka_unit_test(test_a_sender_that_cannot_be_replaced),
 		cmocka_unit_test(test_the_host_tells_the_provider),
+		cmocka_unit_test(test_an_announced_wait_is_kept),
 		cmocka_unit_test(test_what_is_silent_is_named),
 		cmocka_unit_test(test_a_copy_outlives_its_catalogue),
 		cmocka_unit_test(test_verdicts_that_no_reply_brings),

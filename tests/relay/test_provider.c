@@ -123,6 +123,41 @@ static void test_every_mechanism_is_known(void **state)
 	}
 }
 
+static void test_a_host_tells_whose_it_is(void **state)
+{
+	static const struct {
+		const char *host, *name;
+	} rows[] = {
+		{ "smtp.office365.com", "office365" },
+		{ "SMTP.Office365.com", "office365" },
+		{ "smtp.gmail.com", "gmail" },
+		{ "email-smtp.us-east-1.amazonaws.com", "ses" },
+		{ "email-smtp.eu-central-1.amazonaws.com", "ses" },
+		{ "smtp.eu.mailgun.org", "mailgun" },
+		{ "smtp.eu.sparkpostmail.com", "sparkpost" },
+		{ "mail-eu.smtp2go.com", "smtp2go" },
+		{ "smtppro.zoho.eu", "zoho" },
+		{ "smtp.zoho.com.au", "zoho" },
+		{ "smtp.yandex.ru", "yandex" },
+		{ "mail.gmx.com", "gmx" },
+		{ "email-smtp.eu-central-1.amazonaws.com.evil.test", NULL },
+		{ "mail.example.com", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct provider *provider =
+			providers_of_host(providers_builtin(), rows[i].host);
+
+		if (!rows[i].name && provider)
+			fail_msg("%s is of %s", rows[i].host, provider->name);
+		if (rows[i].name &&
+		    (!provider || strcmp(provider->name, rows[i].name) != 0))
+			fail_msg("%s is not of %s", rows[i].host, rows[i].name);
+	}
+}
+
 /* A doubt is about a value that is there. */
 static void test_every_doubt_is_about_something(void **state)
 {
@@ -472,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_every_preset_is_there),
 		cmocka_unit_test(test_every_preset_is_complete),
 		cmocka_unit_test(test_every_mechanism_is_known),
+		cmocka_unit_test(test_a_host_tells_whose_it_is),
 		cmocka_unit_test(test_every_doubt_is_about_something),
 		cmocka_unit_test(test_microsoft_365),
 		cmocka_unit_test(test_what_is_done_with_senders),
