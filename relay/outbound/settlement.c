@@ -1,4 +1,4 @@
-#include "relay/outbound/settlement.h"
+#include "relay/outbound/settlement_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +8,6 @@
 #include "relay/notices/notice_audience.h"
 #include "relay/queue/repeats.h"
 #include "relay/queue/schedule.h"
-#include "relay/queue/verdict.h"
-#include "relay/report/log.h"
-
-enum { GROUP_MAX = 500 }; /* octets of addresses in a line of the log */
 
 void settlement_init(struct settlement *settlement, struct services *services,
                      const struct config *config, struct message *message)
@@ -27,7 +23,8 @@ void settlement_init(struct settlement *settlement, struct services *services,
 
 /* ---- the names in a fix ---- */
 
-static const char *username_of(const struct config *config, const char *account)
+const char *settlement_username(const struct config *config,
+                                const char *account)
 {
 	const struct account_config *found =
 		account == NULL ? NULL : config_account(config, account);
@@ -54,7 +51,7 @@ void settlement_result(struct settlement *settlement, size_t recipient,
 
 	free(result->reply);
 	disposition_keep(&result->disposition, &disposition,
-	                 username_of(settlement->config, settlement->account),
+	                 settlement_username(settlement->config, settlement->account),
 	                 sender_of(settlement));
 	result->known = true;
 	result->stage = stage;
@@ -99,7 +96,7 @@ void settlement_rest(struct settlement *settlement,
 /* ---- fates ---- */
 
 /* settlement_expire() makes no attempt. */
-static unsigned attempts(const struct settlement *settlement)
+unsigned settlement_attempts(const struct settlement *settlement)
 {
 	return message_envelope(settlement->message)->attempts +
 	       (settlement->started_ms != 0);
@@ -110,7 +107,7 @@ static bool is_over(const struct settlement *settlement, int64_t now_ms)
 	return message_envelope(settlement->message)->expires_ms <= now_ms;
 }
 
-static enum recipient_state fate(const struct settlement_result *result)
+enum recipient_state settlement_fate(const struct settlement_result *result)
 {
 	switch (result->disposition.action) {
 	case DISPOSITION_DONE:
@@ -134,120 +131,10 @@ bool settlement_has(const struct settlement *settlement,
 
 	for (i = 0; i < n; i++) {
 		if (settlement->results[i].known &&
-		    fate(&settlement->results[i]) == state)
+		    settlement_fate(&settlement->results[i]) == state)
 			return true;
 	}
 	return false;
-}
-
-static bool same_fate(const struct settlement_result *a,
-                      const struct settlement_result *b)
-{
-	return a->disposition.action == b->disposition.action &&
-	       text_equal(text_of(a->disposition.reason),
-	                  text_of(b->disposition.reason)) &&
-	       text_equal(text_of(a->reply), text_of(b->reply));
-}
-
-/* ---- the log ---- */
-
-static const struct {
-	enum log_level level;
-	enum log_event_name event;
-} words[] = {
-	[RECIPIENT_QUEUED] = { LOG_WARN, EVENT_DEFERRED },
-	[RECIPIENT_DELIVERED] = { LOG_INFO, EVENT_DELIVERED },
-	[RECIPIENT_FAILED] = { LOG_ERROR, EVENT_FAILED },
-};
-
-/* After a clock was set back nothing has been here for less than no time. */
-static int64_t delay_of(const struct envelope *envelope)
-{
-	int64_t delay = wall_now_ms() - envelope->received_ms;
-
-	return delay > 0 ? delay : 0;
-}
-
-static void log_group(const struct settlement *settlement,
-                      const struct settlement_result *result, const char *to,
-                      bool expired)
-{
-	const struct envelope *envelope = message_envelope(settlement->message);
-	enum recipient_state state = fate(result);
-	char id[MESSAGE_ID_TEXT];
-
-	log_event(words[state].level,
-	          expired ? EVENT_EXPIRED : words[state].event,
-	          F_STR("id", message_id_print(envelope->id, id)),
-	          F_STR("client", envelope->client),
-	          F_STR("device", envelope->device),
-	          F_STR("listener", envelope->listener),
-	          F_STR("from", envelope->reverse_path),
-	          F_STR("sent_as", settlement->sent_as), F_STR("to", to),
-	          F_INT("size", envelope->size),
-	          F_STR("rule", envelope->rule),
-	          F_STR("account", settlement->account),
-	          F_INT("attempt", attempts(settlement)),
-	          F_STR("host", settlement->host),
-	          F_STR("reply", result->reply),
-	          F_STR("reason", result->disposition.reason),
-	          F_STR("explanation", result->disposition.explanation),
-	          F_STR("fix", result->disposition.fix),
-	          F_STR("told", settlement->to_device ? "device" : NULL),
-	          F_INT("delay_ms", delay_of(envelope)));
-}
-
-static bool add_address(struct buf *list, const char *address)
-{
-	if (buf_len(list) + 1 + strlen(address) > GROUP_MAX)
-		return false;
-	if (buf_len(list) > 0)
-		buf_putc(list, ',');
-	return buf_puts(list, address);
-}
-
-static bool in_group(const struct settlement *settlement, size_t i, size_t of)
-{
-	return settlement->results[i].known &&
-	       same_fate(&settlement->results[i], &settlement->results[of]);
-}
-
-/* The recipients that share result i, of which none before i does. */
-static char *group_of(const struct settlement *settlement, size_t i)
-{
-	const struct envelope *envelope = message_envelope(settlement->message);
-	struct buf to = BUF_INIT(GROUP_MAX + 32);
-	size_t j, left = 0;
-
-	for (j = 0; j < i; j++) {
-		if (in_group(settlement, j, i))
-			return NULL;
-	}
-	for (; j < envelope->n_recipients; j++) {
-		if (in_group(settlement, j, i) &&
-		    (left > 0 ||
-		     !add_address(&to, envelope->recipients[j].address)))
-			left++;
-	}
-	if (left > 0)
-		buf_printf(&to, " and %zu more", left);
-	return buf_steal(&to);
-}
-
-static void log_fates(const struct settlement *settlement, bool over)
-{
-	const struct envelope *envelope = message_envelope(settlement->message);
-	size_t i;
-
-	for (i = 0; i < envelope->n_recipients; i++) {
-		struct settlement_result *result = &settlement->results[i];
-		char *to = result->known ? group_of(settlement, i) : NULL;
-
-		if (to != NULL)
-			log_group(settlement, result, to,
-			          over && fate(result) == RECIPIENT_QUEUED);
-		free(to);
-	}
 }
 
 /* ---- the outcome ---- */
@@ -267,7 +154,7 @@ static enum message_state add_recipients(struct outcome *outcome,
 		enum recipient_state state = envelope->recipients[i].state;
 
 		if (result->known) {
-			state = fate(result);
+			state = settlement_fate(result);
 			if (over && state == RECIPIENT_QUEUED)
 				state = RECIPIENT_FAILED;
 			outcome_add(outcome, i, state, result->reply,
@@ -282,8 +169,8 @@ static enum message_state add_recipients(struct outcome *outcome,
 	              : failed ? MESSAGE_FAILED : MESSAGE_DELIVERED;
 }
 
-static const struct settlement_result *
-worst(const struct settlement *settlement)
+const struct settlement_result *
+settlement_worst(const struct settlement *settlement)
 {
 	const struct envelope *envelope = message_envelope(settlement->message);
 	const struct settlement_result *found = &settlement->results[0];
@@ -325,7 +212,7 @@ static char *summary_of(const struct outcome *outcome)
 static void add_attempt(struct outcome *outcome,
                         const struct settlement *settlement)
 {
-	const struct settlement_result *result = worst(settlement);
+	const struct settlement_result *result = settlement_worst(settlement);
 
 	outcome->started_ms = settlement->started_ms;
 	outcome->account = xstrdup(settlement->account);
@@ -346,14 +233,14 @@ bool settlement_has_failed(const struct settlement *settlement)
 
 	for (i = 0; i < envelope->n_recipients; i++) {
 		if (settlement->results[i].known &&
-		    fate(&settlement->results[i]) != RECIPIENT_DELIVERED)
+		    settlement_fate(&settlement->results[i]) != RECIPIENT_DELIVERED)
 			return true;
 	}
 	return false;
 }
 
 /* Whoever is to send it now is not the one that could not. */
-static bool goes_elsewhere(const struct settlement *settlement)
+bool settlement_goes_elsewhere(const struct settlement *settlement)
 {
 	const char *account =
 		queue_route(settlement->services->queue,
@@ -363,7 +250,7 @@ static bool goes_elsewhere(const struct settlement *settlement)
 	       strcmp(account, settlement->account) != 0;
 }
 
-static bool goes_at_once(const struct settlement *settlement)
+bool settlement_goes_at_once(const struct settlement *settlement)
 {
 	const struct envelope *envelope = message_envelope(settlement->message);
 	bool account_failed = false;
@@ -380,7 +267,7 @@ static bool goes_at_once(const struct settlement *settlement)
 		account_failed |= disposition_is_of_account(
 			&result->disposition);
 	}
-	return account_failed ? goes_elsewhere(settlement)
+	return account_failed ? settlement_goes_elsewhere(settlement)
 	                      : is_part(settlement);
 }
 
@@ -405,7 +292,7 @@ static int64_t wait_of(const struct settlement *settlement, unsigned attempts)
 {
 	int64_t wait;
 
-	if (goes_at_once(settlement))
+	if (settlement_goes_at_once(settlement))
 		return 0;
 	wait = schedule_wait(&settlement->config->relay.retry, attempts,
 	                     random_u32());
@@ -435,7 +322,7 @@ static struct outcome *make_outcome(const struct settlement *settlement,
 	struct outcome *outcome = outcome_new(envelope->id);
 
 	outcome->attempts = is_part(settlement) ? envelope->attempts
-	                                        : attempts(settlement);
+	                                        : settlement_attempts(settlement);
 	outcome->ended_ms = wall_now_ms();
 	outcome->state = add_recipients(outcome, settlement, over);
 	add_attempt(outcome, settlement);
@@ -473,70 +360,6 @@ void settlement_drop(struct settlement *settlement)
 	settlement->results = NULL;
 }
 
-/* ---- devices that wait for the verdict ---- */
-
-static bool is_refusal(const struct settlement *settlement,
-                       const struct settlement_result *result)
-{
-	return result->known &&
-	       (result->disposition.action == DISPOSITION_FAIL ||
-	        (result->disposition.action == DISPOSITION_PAUSE &&
-	         !goes_elsewhere(settlement)));
-}
-
-/* All of it is refused, and somebody waits to hear that. */
-static bool goes_to_device(const struct settlement *settlement)
-{
-	const struct envelope *envelope = message_envelope(settlement->message);
-	size_t i;
-
-	if (!verdict_may_refuse(settlement->services->verdicts, envelope->id))
-		return false;
-	for (i = 0; i < envelope->n_recipients; i++) {
-		if (!is_refusal(settlement, &settlement->results[i]))
-			return false;
-	}
-	return true;
-}
-
-static struct verdict verdict_of(enum verdict_kind kind,
-                                 const struct disposition *disposition,
-                                 const char *reply)
-{
-	return (struct verdict){ kind, reply, disposition->reason,
-		disposition->title, disposition->fix };
-}
-
-/* What pauses the account is the end of this message: the device has it. */
-static void give_back(struct settlement *settlement)
-{
-	const struct envelope *envelope = message_envelope(settlement->message);
-	const struct settlement_result *result = worst(settlement);
-	struct verdict verdict = verdict_of(
-		VERDICT_REFUSED, &result->disposition, result->reply);
-	size_t i;
-
-	for (i = 0; i < envelope->n_recipients; i++)
-		settlement->results[i].disposition.action = DISPOSITION_FAIL;
-	settlement->to_device = true;
-	verdict_claim(settlement->services->verdicts, envelope->id, &verdict);
-}
-
-/* Who is tried again at once may still hear something better. */
-static void tell_device(const struct settlement *settlement,
-                        enum message_state state)
-{
-	const struct settlement_result *result = worst(settlement);
-	struct verdict verdict = verdict_of(
-		state == MESSAGE_DELIVERED ? VERDICT_DELIVERED : VERDICT_QUEUED,
-		&result->disposition, result->reply);
-
-	if (state != MESSAGE_QUEUED || !goes_at_once(settlement))
-		verdict_tell(settlement->services->verdicts,
-		             message_envelope(settlement->message)->id,
-		             &verdict);
-}
-
 /* Who sends again what has failed, even in part, means it. */
 static void forget_failed(struct repeats *repeats,
                           const struct outcome *outcome)
@@ -557,64 +380,15 @@ void settlement_commit(struct settlement *settlement)
 	struct message *message = settlement->message;
 	struct outcome *outcome;
 
-	if (goes_to_device(settlement))
-		give_back(settlement);
+	if (settlement_goes_to_device(settlement))
+		settlement_give_back(settlement);
 	outcome = make_outcome(settlement, over);
 	forget_failed(settlement->services->repeats, outcome);
 	if (!settlement->to_device)
-		tell_device(settlement, outcome->state);
-	log_fates(settlement, over);
+		settlement_tell_device(settlement, outcome->state);
+	settlement_log(settlement, over);
 	settlement_drop(settlement);
 	queue_settle(settlement->services->queue, message, &outcome);
-}
-
-struct waiting {
-	struct services *services;
-	const struct config *config;
-	const char *account, *reply;
-	const struct disposition *trouble;
-};
-
-static void tell_one(void *ctx, message_id id)
-{
-	const struct waiting *waiting = ctx;
-	struct queue *queue = waiting->services->queue;
-	struct message *message =
-		queue_find_ready(queue, waiting->account, id);
-	struct verdict verdict = verdict_of(VERDICT_QUEUED, waiting->trouble,
-	                                    waiting->reply);
-	struct settlement settlement;
-
-	if (message == NULL)
-		return;
-	if (waiting->trouble->action != DISPOSITION_PAUSE ||
-	    !verdict_may_refuse(waiting->services->verdicts, id)) {
-		verdict_tell(waiting->services->verdicts, id, &verdict);
-		return;
-	}
-	queue_take_this(queue, message);
-	settlement_init(&settlement, waiting->services, waiting->config,
-	                message);
-	settlement.account = waiting->account;
-	settlement.started_ms = 0;
-	settlement_rest(&settlement, *waiting->trouble, SMTP_STAGE_AUTH,
-	                waiting->reply);
-	settlement_commit(&settlement);
-}
-
-void settlement_tell_waiting(struct services *services,
-                             const struct config *config, const char *account,
-                             const struct disposition *trouble,
-                             const char *reply)
-{
-	struct disposition kept = { .action = DISPOSITION_DONE };
-	struct waiting waiting = { services, config, account, reply, &kept };
-
-	if (services->verdicts == NULL)
-		return;
-	disposition_keep(&kept, trouble, username_of(config, account), NULL);
-	verdict_each(services->verdicts, tell_one, &waiting);
-	disposition_forget(&kept);
 }
 
 void settlement_expire(struct services *services, const struct config *config,
