@@ -39,6 +39,7 @@ static size_t secret_at(const struct buf disguises[DISGUISES],
 		size_t len = secret.len;
 
 		if (len < SECRET_MIN || said.len < len ||
+		    ((said.data[0] ^ secret.data[0]) & ~0x20) != 0 ||
 		    !text_equal_nocase(text_make(said.data, len), secret))
 			continue;
 		while (i > 0 && len < said.len && said.data[len] == '=')

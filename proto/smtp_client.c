@@ -169,8 +169,6 @@ static void trace_reply(struct smtp_client *client,
 	struct text rest = reply->text, line = text_of("");
 	char status[16];
 
-	if (client->settings.trace.line == NULL)
-		return;
 	smtp_status_string(&reply->status, status);
 	do {
 		text_token(&rest, '\n', &line);
@@ -277,14 +275,12 @@ static bool has_secret(const struct smtp_client *client)
 	return who != NULL && who->secret[0] != '\0';
 }
 
-/* What follows AUTH may echo the secret until the login is through, and
- * refusals later, too, if the owner leaves it to us.  What came before cannot;
- * a short secret must not be sought in the words of EHLO. */
-static bool may_echo(const struct smtp_client *client,
-                     const struct smtp_reply *reply)
+/* What follows AUTH may echo the secret, later replies too if the owner leaves
+ * it to us.  What came before is read as it is: a short secret must not be
+ * sought in the words of EHLO. */
+static bool may_echo(const struct smtp_client *client)
 {
-	return has_secret(client) && client->mechanism != NULL &&
-	       (client->state == WALKING || reply->code >= 400);
+	return has_secret(client) && client->mechanism != NULL;
 }
 
 static struct text without_secrets(struct smtp_client *client,
@@ -298,15 +294,28 @@ static struct text without_secrets(struct smtp_client *client,
 	return buf_text(&client->failure_words);
 }
 
+/* A server that knows the secret from an earlier login may say it at once. */
+static void trace_masked(struct smtp_client *client,
+                         const struct smtp_reply *reply)
+{
+	struct smtp_reply shown = *reply;
+
+	if (client->settings.trace.line == NULL)
+		return;
+	if (!may_echo(client))
+		shown.text = without_secrets(client, reply->text);
+	trace_reply(client, &shown);
+}
+
 static enum smtp_client_event_type
 got_reply(struct smtp_client *client, struct smtp_reply *reply,
           struct smtp_client_event *event)
 {
 	struct expected expected;
 
-	if (may_echo(client, reply))
+	if (may_echo(client))
 		reply->text = without_secrets(client, reply->text);
-	trace_reply(client, reply);
+	trace_masked(client, reply);
 	if (client->n_expected == 0)
 		return got_unasked(client, reply, event);
 	expected = take_expected(client);

@@ -104,7 +104,7 @@ static bool shows(struct text trace, const char *secret)
 /* Not even when the server says it: it may be an echo. */
 static void check_story(struct text story, struct text trace, bool logs_in)
 {
-	must(text_find_nocase(story, text_of("evil")) < 0);
+	must(text_find_nocase(story, text_of("C: RCPT TO:<evil@x")) < 0);
 	if (!logs_in)
 		return; /* then it is nobody's secret */
 	must(!shows(trace, "hunter2"));
