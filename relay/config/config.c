@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "proto/xalloc.h"
 #include "relay/config/config_build.h"
+#include "relay/config/config_folder.h"
 #include "relay/report/catalogue.h"
 #include "relay/config/provider.h"
 
@@ -171,12 +172,7 @@ static char *directory_of(const char *path)
 
 char *config_catalogue_folder(const char *path)
 {
-	char *directory = directory_of(path ? path : CONFIG_DEFAULT_PATH);
-	char *folder = xasprintf("%s%scatalogue.d", directory ? directory : "",
-				 directory ? "/" : "");
-
-	free(directory);
-	return folder;
+	return config_folder_beside(path, "catalogue.d");
 }
 
 static bool load_catalogue(struct config_build *build)

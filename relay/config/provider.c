@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/xalloc.h"
+#include "relay/config/config_folder.h"
 #include "relay/config/nearest.h"
 
 extern const char conf_providers_ini[];
@@ -36,15 +37,26 @@ const struct providers *providers_builtin(void)
 	return builtin();
 }
 
+char *providers_folder(const char *config_path)
+{
+	return config_folder_beside(config_path, "providers.d");
+}
+
+static bool add_file(void *ctx, struct text bytes, const char *path,
+		     char **error_r)
+{
+	return providers_add(ctx, bytes, path, error_r);
+}
+
 struct providers *providers_load(const char *folder, char **error_r)
 {
 	struct providers *providers;
 
 	*error_r = NULL;
-	if (!folder || providers_folder_is_empty(folder))
+	if (!folder || config_folder_is_empty(folder))
 		return builtin();
 	providers = read_builtin();
-	if (!providers_add_folder(providers, folder, error_r))
+	if (!config_folder_read(folder, add_file, providers, error_r))
 		providers_free(&providers);
 	return providers;
 }

@@ -1,6 +1,6 @@
 /*
- * provider_private -- between provider.c, which keeps the presets,
- * provider_read.c, which reads them, and provider_files.c, which finds them.
+ * provider_private -- between provider.c, which keeps the presets, and
+ * provider_read.c, which reads them.
  *
  * What fails says why in a sentence that the caller frees.
  */
@@ -19,9 +19,5 @@ struct providers {
 bool providers_add(struct providers *providers, struct text bytes,
                    const char *file, char **error_r);
 void provider_free(struct provider *provider);
-
-bool providers_add_folder(struct providers *providers, const char *folder,
-                          char **error_r);
-bool providers_folder_is_empty(const char *folder); /* or is not there */
 
 #endif

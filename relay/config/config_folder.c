@@ -1,4 +1,4 @@
-#include "relay/config/provider_private.h"
+#include "relay/config/config_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,42 +11,44 @@
 #include "proto/xalloc.h"
 #include "relay/config/config.h"
 
-enum { FILE_MAX = 1024 * 1024, FILES_MAX = 1000 };
+enum { FILE_MAX = 1024 * 1024, PIECE = 16 * 1024, FILES_MAX = 1000 };
 
-char *providers_folder(const char *config_path)
+char *config_folder_beside(const char *config_path, const char *name)
 {
 	const char *path = config_path ? config_path : CONFIG_DEFAULT_PATH;
 	const char *slash = strrchr(path, '/');
 
-	return xasprintf("%.*sproviders.d", slash ? (int)(slash - path + 1) : 0,
-			 path);
+	return xasprintf("%.*s%s", slash ? (int)(slash - path + 1) : 0, path,
+			 name);
 }
 
-static bool fail(char **error_r, const char *path, const char *what)
+static bool fail(char **error_r, const char *path, const char *why)
 {
-	*error_r = xasprintf("%s: %s", path, what);
+	*error_r = xasprintf("%s: %s", path, why);
 	return false;
 }
+
+/* --- a file ------------------------------------------------------------- */
 
 static bool read_bytes(int fd, struct buf *bytes)
 {
 	ssize_t n;
 
 	do {
-		char *room = buf_room(bytes, 16384);
+		char *room = buf_room(bytes, PIECE);
 
 		if (!room) {
 			errno = EFBIG;
 			return false;
 		}
-		n = read(fd, room, 16384);
+		n = read(fd, room, PIECE);
 		if (n > 0)
 			buf_added(bytes, (size_t)n);
 	} while (n > 0 || (n < 0 && errno == EINTR));
 	return n == 0;
 }
 
-/* O_NONBLOCK: a FIFO in the file's place does not hold us up. */
+/* O_NONBLOCK: a FIFO in a file's place does not hold us up. */
 static bool read_file(const char *path, struct buf *bytes, char **error_r)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -65,18 +67,7 @@ static bool read_file(const char *path, struct buf *bytes, char **error_r)
 	return good;
 }
 
-static bool add_file(struct providers *providers, const char *folder,
-		     const char *name, char **error_r)
-{
-	struct buf bytes = BUF_INIT(FILE_MAX + 32768);
-	char *path = xasprintf("%s/%s", folder, name);
-	bool good = read_file(path, &bytes, error_r) &&
-		    providers_add(providers, buf_text(&bytes), path, error_r);
-
-	free(path);
-	buf_free(&bytes);
-	return good;
-}
+/* --- the folder --------------------------------------------------------- */
 
 static int is_ini(const struct dirent *entry)
 {
@@ -86,13 +77,12 @@ static int is_ini(const struct dirent *entry)
 	       strcmp(entry->d_name + len - 4, ".ini") == 0;
 }
 
-/* By octets: the order is the same in every locale. */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-bool providers_folder_is_empty(const char *folder)
+bool config_folder_is_empty(const char *folder)
 {
 	struct dirent **entries;
 	int n = scandir(folder, &entries, is_ini, by_name);
@@ -105,21 +95,28 @@ bool providers_folder_is_empty(const char *folder)
 	return n == 0;
 }
 
-bool providers_add_folder(struct providers *providers, const char *folder,
-			  char **error_r)
+bool config_folder_read(const char *folder,
+			bool (*take)(void *ctx, struct text bytes,
+				     const char *path, char **error_r),
+			void *ctx, char **error_r)
 {
 	struct dirent **entries;
 	int n = scandir(folder, &entries, is_ini, by_name);
 	bool good = true;
 
 	if (n < 0)
-		return fail(error_r, folder, strerror(errno));
+		return errno == ENOENT ||
+		       fail(error_r, folder, strerror(errno));
 	if (n > FILES_MAX)
 		good = fail(error_r, folder, "there are more than 1000 files");
 	for (int i = 0; i < n; i++) {
-		if (good)
-			good = add_file(providers, folder, entries[i]->d_name,
-					error_r);
+		struct buf bytes = BUF_INIT(FILE_MAX + PIECE);
+		char *path = xasprintf("%s/%s", folder, entries[i]->d_name);
+
+		good = good && read_file(path, &bytes, error_r) &&
+		       take(ctx, buf_text(&bytes), path, error_r);
+		buf_free(&bytes);
+		free(path);
 		free(entries[i]);
 	}
 	free(entries);
