@@ -76,21 +76,6 @@ static int find(struct client *client, const struct search *search)
 	return EX_OK;
 }
 
-static int tell(struct client *client, const struct search *search)
-{
-	json_t *story;
-	int code = client_get(client, "/api/v1/messages/*", search->id,
-	                      &story);
-
-	if (code != EX_OK)
-		return code;
-	if (search->json)
-		terminal_json(story);
-	else
-		story_print(story, (int64_t)time(NULL));
-	return EX_OK;
-}
-
 int cmd_history(struct cli *cli, int argc, char **argv)
 {
 	struct search search = { .json = false };
@@ -113,7 +98,7 @@ int cmd_history(struct cli *cli, int argc, char **argv)
 	client = client_open(cli, argv[0]);
 	if (client == NULL)
 		return EX_CONFIG;
-	code = search.id != NULL ? tell(client, &search)
+	code = search.id != NULL ? story_tell(client, search.id, search.json)
 	                         : find(client, &search);
 	client_close(&client);
 	return code;

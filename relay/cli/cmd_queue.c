@@ -68,17 +68,7 @@ static int list(struct client *client, const struct question *question)
 
 static int show(struct client *client, const struct question *question)
 {
-	json_t *story;
-	int code = client_get(client, "/api/v1/messages/*", question->id,
-	                      &story);
-
-	if (code != EX_OK)
-		return code;
-	if (question->json)
-		terminal_json(story);
-	else
-		story_print(story, (int64_t)time(NULL));
-	return EX_OK;
+	return story_tell(client, question->id, question->json);
 }
 
 /* ---- changes ---- */

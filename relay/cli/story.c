@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "relay/cli/client.h"
 #include "relay/cli/terminal.h"
 
 enum {
@@ -235,4 +237,18 @@ void story_print(json_t *story, int64_t now_s)
 	json_array_foreach(list, i, item)
 		tell_attempt(story, item, &text, now_s);
 	buf_free(&text);
+}
+
+int story_tell(struct client *client, const char *id, bool json)
+{
+	json_t *story;
+	int code = client_get(client, "/api/v1/messages/*", id, &story);
+
+	if (code != EX_OK)
+		return code;
+	if (json)
+		terminal_json(story);
+	else
+		story_print(story, (int64_t)time(NULL));
+	return EX_OK;
 }
