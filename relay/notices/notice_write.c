@@ -44,16 +44,23 @@ static void put_line(struct buf *line, const char *format, va_list args,
 	buf_free(&words);
 }
 
-void notice_write(struct notice_write *write, const char *format, ...)
+static void write_item(struct notice_write *write, const char *format,
+		       va_list args)
 {
 	struct buf line = BUF_INIT(WORDS_MAX + 4);
+
+	put_line(&line, format, args, WORDS_MAX);
+	notice_write_item(write, buf_string(&line));
+	buf_free(&line);
+}
+
+void notice_write(struct notice_write *write, const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	put_line(&line, format, args, WORDS_MAX);
+	write_item(write, format, args);
 	va_end(args);
-	notice_write_item(write, buf_string(&line));
-	buf_free(&line);
 }
 
 void notice_write_end(struct notice_write *write)
@@ -76,15 +83,12 @@ void notice_write_paragraph(struct notice_write *write, const char *format, ...)
 
 void notice_write_command(struct notice_write *write, const char *format, ...)
 {
-	struct buf line = BUF_INIT(WORDS_MAX + 4);
 	va_list args;
 
 	va_start(args, format);
-	put_line(&line, format, args, WORDS_MAX);
+	write_item(write, format, args);
 	va_end(args);
-	notice_write_item(write, buf_string(&line));
 	notice_write_end(write);
-	buf_free(&line);
 }
 
 void notice_write_fact(struct notice_write *write, const char *name,
