@@ -388,6 +388,11 @@ struct disposition disposition_of_sender(const struct config *config)
 	return by_id(config, "sender-not-allowed", DISPOSITION_FAIL);
 }
 
+struct disposition disposition_of_pace(const struct config *config)
+{
+	return by_id(config, "paced", DISPOSITION_RETRY);
+}
+
 /* ---- copies ---- */
 
 void disposition_forget(struct disposition *copy)

@@ -76,6 +76,8 @@ struct disposition disposition_of_unreadable(const struct config *config);
                                          /* now, maybe not later */
 struct disposition disposition_of_sender(const struct config *config);
                                          /* may not send as it */
+struct disposition disposition_of_pace(const struct config *config);
+                                         /* the account's budget is used */
 
 /* A copy that outlives the configuration, its fix filled in for this account
  * and sender (NULL: not known); what was in *copy before, a copy or zero bytes,

@@ -84,7 +84,7 @@ void throttle_end(struct pool *pool);
 void throttle_review(struct pool *pool);
 /* May the message go whose turn it is?  With a ticket for its share. */
 bool throttle_allows(struct pool *pool, struct message *message,
-                 struct ticket *ticket_r);
+                     struct ticket *ticket_r);
 /* Nothing waits any longer. */
 void throttle_rest(struct pool *pool);
 /* The provider throttles. */

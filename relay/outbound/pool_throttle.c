@@ -46,14 +46,11 @@ static void tell(struct pool *pool)
 
 static void tell_devices(struct pool *pool)
 {
-	static const struct disposition held_up = {
-		.action = DISPOSITION_RETRY,
-		.reason = "paced",
-		.title = "It waits, as the account's limit is reached",
-	};
+	const struct config *config = pool->setup->config;
+	struct disposition held_up = disposition_of_pace(config);
 
-	settlement_tell_waiting(pool->services, pool->setup->config, pool->name,
-	                        &held_up, NULL);
+	settlement_tell_waiting(pool->services, config, pool->name, &held_up,
+	                        NULL);
 }
 
 /* ---- waiting ---- */
@@ -131,7 +128,7 @@ static bool is_impatient(const struct pool *pool)
 }
 
 bool throttle_allows(struct pool *pool, struct message *message,
-                 struct ticket *ticket_r)
+                     struct ticket *ticket_r)
 {
 	struct throttle *throttle = &pool->throttle;
 	size_t share = share_of(pool, message);

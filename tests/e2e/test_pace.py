@@ -188,7 +188,9 @@ class Pace(TestCase):
             smtp.rcpt("boss@example.test")
             code, text = smtp.data(scan("second"))
         self.assertEqual(code, 250)
-        self.assertIn(b"limit", text)
+        self.assertIn(b"limit is reached (paced)", text)
+        self.assertIn("goes on", lanpost.command("explain", "paced",
+                                                 check=0).stdout)
 
     def test_a_provider_that_throttles_is_spared(self):
         script = ('stage=data-end times=1 reply="432 4.3.2 Concurrent '
